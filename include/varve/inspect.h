@@ -1,0 +1,80 @@
+// varve/inspect.h - looking at a log from outside, without changing it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "varve/result.h"
+#include "varve/store.h"
+
+namespace varve {
+
+/// An epoch: what one writer wrote between taking the log over and losing it.
+struct EpochInfo {
+  std::uint64_t epoch = 0;  ///< the seq of its seal
+  Offset first_offset = 0;
+  std::string sealed_by;            ///< "host:pid"; empty where the seal is gone
+  std::int64_t sealed_unix_ms = 0;  ///< by the sealing writer's clock; 0 where the seal is gone
+  bool closed_cleanly = false;      ///< its writer said that it ended
+};
+
+/// What a log holds. Read from outside while a writer may be at work: true at one moment.
+struct LogInfo {
+  std::string log_id;  ///< 32 hex digits
+  Offset start_offset = 0;
+  Offset end_offset = 0;      ///< the next record's offset, as a reader sees it
+  Offset durable_offset = 0;  ///< acknowledged for certain, as the newest header claims
+  std::uint64_t epoch = 0;
+  std::uint32_t window = 0;
+  std::uint64_t objects = 0;      ///< in the chain, seals included, from the lowest live one on
+  std::uint64_t bytes = 0;        ///< of these
+  std::uint64_t cut_objects = 0;  ///< behind the tail: an `open` would void them
+  std::uint64_t cut_bytes = 0;
+  std::uint64_t leftover_objects = 0;  ///< below the start: deletions to be finished
+  std::uint64_t leftover_bytes = 0;
+  std::vector<EpochInfo> epochs;  ///< those with live records, oldest first
+};
+
+/// Errors as `Reader::open`.
+Result<LogInfo> inspect(const LogAddress& log);
+
+/// How bad a finding is.
+enum class Severity : std::uint8_t {
+  note,     ///< expected after crashes: leftovers, an unfinished tail, a stale checkpoint
+  warning,  ///< costs something: a damaged checkpoint, a foreign name under the log
+  damage,   ///< data is lost or unreadable
+};
+
+[[nodiscard]] std::string_view to_string(Severity severity) noexcept;
+
+struct Finding {
+  Severity severity = Severity::note;
+  std::string key;   ///< the object
+  std::string what;  ///< for people, with offsets where known
+};
+
+struct VerifyReport {
+  LogInfo info;
+  std::uint64_t records_checked = 0;
+  std::uint64_t bytes_read = 0;
+  std::vector<Finding> findings;  ///< at most 10,000, damage first
+  bool findings_cut = false;
+
+  /// No finding is `damage`.
+  [[nodiscard]] bool sound() const noexcept;
+};
+
+/// Called now and then, from the calling thread, with what is done and what there is to do.
+using Progress = std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
+
+/// Reads everything: every header, record, checksum, chain link and leftover. Damage is reported,
+/// not an error; errors are those that kept it from looking.
+Result<VerifyReport> verify(const LogAddress& log, const Progress& progress = {});
+
+/// One object in words, line by line: header, epochs or records' sizes, index, what is wrong.
+/// Never fails on damaged bytes: it says what is damaged.
+std::string describe_object(std::span<const std::byte> object);
+
+}  // namespace varve

@@ -1,0 +1,76 @@
+// varve/reader.h - reading a log.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "varve/result.h"
+#include "varve/store.h"
+
+namespace varve {
+
+/// One record, in place: `data` points into the fetched object.
+struct Record {
+  Offset offset = 0;
+  std::span<const std::byte> data;
+  std::int64_t time_unix_ms = 0;  ///< when the writer closed this record's batch, by its clock
+};
+
+struct ReaderOptions {
+  /// The first record wanted. Unset: the log's start. The end offset itself is valid (nothing yet).
+  std::optional<Offset> from;
+
+  /// False: `next` ends at the log's present tail. True: it waits there for more.
+  bool follow = false;
+
+  /// How many bytes are fetched ahead of the reader at most (one object always may be).
+  std::size_t read_ahead_bytes = std::size_t{64} << 20;
+
+  /// How many GETs are in flight at most. 1 to 256.
+  std::uint32_t read_ahead_objects = 16;
+
+  /// While following: how long after finding nothing new the store is asked again. 1 to 60,000.
+  std::uint32_t poll_ms = 100;
+};
+
+/// Reads a log in offset order, without a writer's help, while others write and trim. What it has
+/// returned never changes and nothing is skipped; every record's checksum is verified always.
+///
+/// Thread-safety: one thread at a time, except `stop`, which any thread may call.
+/// A record's memory is valid until the next call of `next`, or for as long as a `pin()` taken
+/// before that call lives.
+class Reader {
+ public:
+  /// Errors: `not_found` (no log there), `out_of_range` (below the start or beyond the end; carries
+  /// the valid range), `corruption`, `foreign`, `unsupported`, `denied`, `unavailable`.
+  static Result<std::unique_ptr<Reader>> open(LogAddress log, ReaderOptions options = {});
+
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  /// The next record; nothing at the tail (or, with `follow`, when `timeout` passed or `stop` was
+  /// called: call again). Errors leave the reader where it is. `out_of_range`: the log was trimmed past this
+  /// reader; its range begins where reading may resume. `corruption` names object and offset.
+  Result<std::optional<Record>> next(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
+
+  /// Keeps the memory of the record returned last alive.
+  [[nodiscard]] std::shared_ptr<const void> pin() const;
+
+  /// The offset that `next` will return.
+  [[nodiscard]] Offset position() const noexcept;
+
+  /// Ends a waiting `next`, now or at its next call, without a record.
+  void stop() noexcept;
+
+ private:
+  class Impl;
+  explicit Reader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace varve

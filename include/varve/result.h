@@ -1,0 +1,94 @@
+// varve/result.h - the words shared by every header: offsets, and what can go wrong.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+namespace varve {
+
+/// A record's place in its log: dense, counted from 0, never reused.
+using Offset = std::uint64_t;
+
+/// The records `[begin, end)`. Empty when `begin == end`.
+struct OffsetRange {
+  Offset begin = 0;
+  Offset end = 0;
+
+  friend bool operator==(const OffsetRange&, const OffsetRange&) = default;
+};
+
+/// What went wrong, for programs. The message says it for people.
+enum class Code : std::uint8_t {
+  invalid_argument,  ///< the call can never succeed as made: mend the argument
+  out_of_range,      ///< an offset outside the log; `Error::valid_range` has the bounds
+  not_found,         ///< no such log or object
+  already_exists,    ///< a create-if-absent found the name taken
+  over_capacity,     ///< the writer holds as many bytes as it may: wait or shed load
+  fenced,            ///< another writer owns the log now
+  corruption,        ///< stored data is damaged, or acknowledged data is missing
+  foreign,           ///< an object that Varve did not write, or another log's
+  unsupported,       ///< a newer format, or a feature this store lacks
+  denied,            ///< the store refused: credentials or permissions
+  no_space,          ///< the store is full
+  unavailable,       ///< the store cannot be reached or does not answer properly
+  timed_out,         ///< the given time was over first
+  closed,            ///< the object the call was made on is closed
+  internal,          ///< a defect in Varve; please report it
+};
+
+/// The field's name in lower case, as in logs and `--json`: "over_capacity".
+[[nodiscard]] std::string_view to_string(Code code) noexcept;
+
+/// What a failed write means for the data (design: "a failure has one of three meanings").
+enum class WriteOutcome : std::uint8_t {
+  not_written,  ///< certainly not in the log and never will be: safe to append again
+  unknown,      ///< may or may not be in the log; read after the next open to find out
+  fenced,       ///< another writer owns the log; this record is not in it
+};
+
+/// The word as in logs and `--json`: "not_written".
+[[nodiscard]] std::string_view to_string(WriteOutcome outcome) noexcept;
+
+/// One failure: a code, a message that says what happened, where, and what to do next, and for
+/// writes what became of the data. Cheap to copy (one shared pointer), immutable, thread-safe.
+class [[nodiscard]] Error {
+ public:
+  Error(Code code, std::string message);
+
+  /// The same failure with the meaning it has for a write.
+  [[nodiscard]] Error with_outcome(WriteOutcome outcome) const;
+  /// The same failure with the offsets that would have been valid.
+  [[nodiscard]] Error with_valid_range(OffsetRange range) const;
+  /// The same failure with `prefix + ": "` before its message: where it happened.
+  [[nodiscard]] Error with_context(std::string_view prefix) const;
+
+  [[nodiscard]] Code code() const noexcept;
+  [[nodiscard]] const std::string& message() const noexcept;
+
+  /// Set on every failed append and every failed `Store::put*`; `not_written` elsewhere.
+  [[nodiscard]] WriteOutcome outcome() const noexcept;
+
+  /// The offsets that exist; only with `Code::out_of_range`.
+  [[nodiscard]] const std::optional<OffsetRange>& valid_range() const noexcept;
+
+ private:
+  struct Details;
+  explicit Error(std::shared_ptr<const Details> details) noexcept;
+  std::shared_ptr<const Details> details_;
+};
+
+/// A value or an `Error`. The compiler warns when one is dropped unread. Varve throws no exception
+/// across its public functions (but `std::bad_alloc` may pass through when memory is exhausted).
+template <class T>
+class [[nodiscard]] Result : public tl::expected<T, Error> {
+ public:
+  using tl::expected<T, Error>::expected;
+  Result(Error error)
+      : tl::expected<T, Error>(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace varve

@@ -1,0 +1,263 @@
+// varve/writer.h - appending to a log.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <future>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include "varve/result.h"
+#include "varve/store.h"
+
+namespace varve {
+
+/// The largest record, in bytes (64 MiB). The smallest has none.
+inline constexpr std::size_t max_record_bytes = std::size_t{64} << 20;
+
+/// How a writer collects, uploads, waits and gives up. The defaults suit S3.
+struct WriterOptions {
+  /// A batch is uploaded when this much is collected. 64 KiB to 64 MiB. A larger record travels
+  /// in an object of its own.
+  std::size_t batch_bytes = std::size_t{8} << 20;
+
+  /// How long a record may wait for company while other uploads are outstanding. 0 to 60,000.
+  /// With none outstanding it is uploaded at once.
+  std::uint32_t linger_ms = 5;
+
+  /// Bounds what small batches cost: uploads of batches that are not full, per second, sustained.
+  /// 0 means no bound. Unset: 100 where requests cost money (`Store::requests_are_priced`), no
+  /// bound elsewhere. Full batches are never held back; they use the allowance up.
+  std::optional<double> puts_per_second;
+
+  /// How many uploads may exceed that rate after a quiet time. At least 1.
+  double put_burst = 200;
+
+  /// W: the number of objects that may be in flight. Fixed for ever when the log is created;
+  /// later opens take the log's own. 1 to 1024.
+  std::uint32_t window = 64;
+
+  /// Bytes appended and not yet acknowledged that the writer holds at most, its own overhead
+  /// included; at least `batch_bytes`. Beyond it, `append` says `over_capacity`. The process uses
+  /// at most this + (window + 2) x batch_bytes for buffers.
+  std::size_t buffered_bytes_max = std::size_t{512} << 20;
+
+  /// How long one object's upload is tried before the writer gives up for good. 0: for ever.
+  std::uint32_t give_up_ms = 120'000;
+
+  /// How long `Writer::open` tries. 0: for ever.
+  std::uint32_t open_timeout_ms = 60'000;
+
+  /// A checkpoint (a hint that makes opening fast; one PUT) is written every so many objects, and
+  /// at `close`. 0: only at `close`.
+  std::uint32_t checkpoint_every_objects = 512;
+
+  /// Fail with `not_found` instead of creating a log that does not exist.
+  bool must_exist = false;
+};
+
+/// What to call when an append has ended: any callable that takes `const Result<Offset>&` (the
+/// first offset of the appended records), is trivially copyable and at most two pointers large, so
+/// that no append allocates. Capture a pointer to anything larger.
+///
+/// It runs on the writer's acknowledgement thread, in offset order, exactly once, and must not
+/// throw. It should be short: the next one waits for it (uploads do not). It may append, but not
+/// call a function that waits (`append_wait`, `flush`, `wait_durable`, `trim`, `close`).
+class AppendCallback {
+ public:
+  AppendCallback() = default;
+
+  template <class F>
+  requires(!std::same_as<std::remove_cvref_t<F>, AppendCallback> && std::invocable<F&, const Result<Offset>&>)
+      AppendCallback(F callable) {  // NOLINT(google-explicit-constructor): a lambda is the usual argument
+    static_assert(sizeof(F) <= sizeof(storage_) && alignof(F) <= alignof(void*),
+                  "an append callback may capture two pointers at most");
+    static_assert(std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>,
+                  "an append callback must be trivially copyable: capture pointers or numbers");
+    std::memcpy(storage_, &callable, sizeof(F));
+    invoke_ = [](void* storage, const Result<Offset>& result) { (*static_cast<F*>(storage))(result); };
+  }
+
+  explicit operator bool() const noexcept { return invoke_ != nullptr; }
+  void operator()(const Result<Offset>& result) { invoke_(storage_, result); }
+
+ private:
+  using Invoke = void (*)(void*, const Result<Offset>&);
+  Invoke invoke_ = nullptr;
+  alignas(void*) std::byte storage_[2 * sizeof(void*)]{};
+};
+
+class Writer;
+
+/// A place in the upload buffer, claimed for one record: write into `bytes()`, then `commit`.
+/// Movable, not thread-safe, must not outlive its writer. Its batch cannot be uploaded before it
+/// is committed: commit soon. Destroyed without `commit`, it becomes an empty record (its offset
+/// is taken already, and offsets have no gaps).
+class Reservation {
+ public:
+  Reservation(Reservation&& other) noexcept;
+  Reservation& operator=(Reservation&& other) noexcept;
+  ~Reservation();
+
+  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+  [[nodiscard]] Offset offset() const noexcept { return offset_; }
+
+  /// Publishes the first `used` bytes (at most `bytes().size()`) as the record. Once only.
+  void commit(std::size_t used, AppendCallback callback = {});
+
+ private:
+  friend class Writer;
+  struct Claim;
+  Reservation() = default;
+  std::span<std::byte> bytes_;
+  Offset offset_ = 0;
+  void* batch_ = nullptr;  // null when moved from or committed
+  std::uint64_t index_ = 0;
+  std::uint64_t position_ = 0;
+  Writer* writer_ = nullptr;
+};
+
+/// What a trim did.
+struct TrimReport {
+  Offset start_offset = 0;            ///< the log's first offset now
+  std::uint64_t objects_deleted = 0;  ///< in this call
+  std::uint64_t objects_left = 0;     ///< could not be deleted now; the next trim or open tries again
+};
+
+struct TrimOptions {
+  /// The operator's word that no writer of this log sleeps longer than this many days and wakes
+  /// again: seals below the trim point that are older may go too. 0 (default): no such word, they
+  /// stay for ever (docs/protocol.md, "Seals are never deleted"). Wrong, it can lose data.
+  std::uint32_t no_writer_sleeps_days = 0;
+};
+
+/// The state of a writer, a consistent-enough snapshot for people and dashboards.
+struct WriterStatus {
+  Offset start_offset = 0;
+  Offset durable_offset = 0;  ///< every record below is acknowledged
+  Offset end_offset = 0;      ///< the next record's offset
+  std::uint64_t epoch = 0;
+  std::uint32_t window = 0;
+  std::uint32_t uploads_in_flight = 0;
+  std::uint64_t buffered_bytes = 0;
+  std::uint64_t objects_acknowledged = 0;
+  std::uint64_t put_retries = 0;
+  bool waiting_for_store = false;  ///< the oldest upload failed at least once and is tried again
+  std::optional<Error> failure;    ///< why the writer ended: fenced, gave up, corruption, closed
+};
+
+/// The one writer of a log. Opening takes the log over: the writer before it, wherever it runs,
+/// can never acknowledge anything again.
+///
+/// Thread-safety: all functions may be called from any thread at once. Appends do not lock: one
+/// atomic add claims a record's place; at the end of a batch one thread installs the next buffer
+/// and the others wait for it. Two threads belong to a writer: one drives uploads, one runs
+/// callbacks and resumes coroutines.
+///
+/// A failure is for good: after `fenced`, `corruption`, or giving up, every append fails with that
+/// error; open again to go on.
+class Writer {
+ public:
+  /// Recovers the log and takes it over; creates it if there is none. Blocks.
+  /// Errors: `invalid_argument`, `fenced` (another opener won), `corruption` (acknowledged data is
+  /// missing or damaged; the message names it), `foreign`, `unsupported`, `denied`, `unavailable`,
+  /// `timed_out`, `not_found` (with `must_exist`).
+  static Result<std::unique_ptr<Writer>> open(LogAddress log, WriterOptions options = {});
+
+  /// Closes with a second's patience; call `close` to know how it went.
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  /// Copies `record` into the current batch and returns its offset at once. It is durable when the
+  /// callback says so, or `wait_durable(offset + 1)` returns. Never blocks on the store.
+  /// A failed call has no effect and does not call `callback`. Errors: `over_capacity`,
+  /// `invalid_argument` (too large), or the writer's end (`fenced`, `closed`, ...).
+  Result<Offset> append(std::span<const std::byte> record, AppendCallback callback = {});
+
+  /// All of `records`, at consecutive offsets, in one object, in one step: one claim, one callback
+  /// (with the first offset). Together at most `batch_bytes` unless it is a single record.
+  Result<Offset> append_batch(std::span<const std::span<const std::byte>> records,
+                              AppendCallback callback = {});
+
+  /// As `append`, but waits while the writer is over capacity, until `timeout` (`timed_out`).
+  Result<Offset> append_wait(std::span<const std::byte> record, std::chrono::milliseconds timeout,
+                             AppendCallback callback = {});
+
+  /// As `append`; the future has the outcome. Allocates (a std::future must).
+  std::future<Result<Offset>> append_future(std::span<const std::byte> record);
+
+  /// `Result<Offset> r = co_await writer.append_async(record);` appends at the `co_await`, resumes
+  /// on the acknowledgement thread. `record` must live until then... until the call returns to the
+  /// awaiting function's caller; it is copied at once. No allocation.
+  class AppendAwaiter;
+  [[nodiscard]] AppendAwaiter append_async(std::span<const std::byte> record);
+
+  /// Claims room for a record of up to `bytes` bytes to be written in place: no copy at all.
+  /// Errors as `append`.
+  Result<Reservation> reserve(std::size_t bytes);
+
+  /// Uploads what is collected without waiting for company, and waits until everything appended
+  /// before the call is durable. Errors: the writer's end, `timed_out`.
+  Result<void> flush(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
+
+  /// Waits until every record below `offset` is durable. Does not hurry them.
+  Result<void> wait_durable(Offset offset,
+                            std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
+
+  /// Makes `before` the log's start: durable first, then objects wholly below it are deleted.
+  /// `before` below the present start is a no-op that finishes earlier deletions; above the durable
+  /// offset it is `out_of_range`. Blocks; appends go on meanwhile.
+  Result<TrimReport> trim(Offset before, TrimOptions options = {});
+
+  /// Stops accepting, waits for what was appended, marks the end of this epoch in the log and
+  /// writes a checkpoint. On `timed_out` what is still in flight ends as `unknown`. Idempotent.
+  Result<void> close(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
+
+  [[nodiscard]] WriterStatus status() const;
+
+ private:
+  friend class Reservation;
+  class Impl;
+  explicit Writer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// See `Writer::append_async`.
+class Writer::AppendAwaiter {
+ public:
+  AppendAwaiter(Writer& writer, std::span<const std::byte> record) : writer_(writer), record_(record) {}
+
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> waiting) {
+    waiting_ = waiting;
+    const Result<Offset> appended = writer_.append(record_, [this](const Result<Offset>& outcome) {
+      outcome_ = outcome;
+      waiting_.resume();
+    });
+    // Appended: the callback may have resumed us on another thread already; touch nothing.
+    if (appended) return true;
+    outcome_ = appended;
+    return false;
+  }
+  Result<Offset> await_resume() { return *std::move(outcome_); }
+
+ private:
+  Writer& writer_;
+  std::span<const std::byte> record_;
+  std::coroutine_handle<> waiting_;
+  std::optional<Result<Offset>> outcome_;
+};
+
+inline Writer::AppendAwaiter Writer::append_async(std::span<const std::byte> record) {
+  return {*this, record};
+}
+
+}  // namespace varve
