@@ -7,8 +7,8 @@ namespace varve {
 struct Error::Details {
   Code code;
   WriteOutcome outcome = WriteOutcome::not_written;
-  std::optional<OffsetRange> valid_range;
-  std::string message;
+  std::optional<OffsetRange> valid_range = {};
+  std::string message = {};
 };
 
 Error::Error(Code code, std::string message)
