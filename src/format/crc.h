@@ -7,7 +7,8 @@
 
 namespace varve::format {
 
-/// CRC-32C (Castagnoli, as in RFC 3720) of `bytes`, continuing from `before`.
+/// CRC-32C (Castagnoli, as in RFC 3720) of `bytes`, continuing from `before`: the checksum of what
+/// came before them, or any seed. Two seeds never give the same checksum for the same bytes.
 [[nodiscard]] std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept;
 
 /// CRC-64 (ECMA-182, reflected, as in XZ) of `bytes`.

@@ -32,6 +32,12 @@ enum class Kind : std::uint16_t {
   seal = 2,  ///< starts an epoch, fences the one before
 };
 
+/// W is 1 to this.
+inline constexpr std::uint32_t max_window = 1024;
+
+/// No object is longer: positions in it are 32 bits wide.
+inline constexpr std::uint64_t max_object_bytes = 0xffff'ffff;
+
 /// Bits of `Header::flags`, whose meaning every reader of version 1 knows.
 namespace flag {
 /// DATA: its writer ended here of its own will; nothing of its epoch follows.
@@ -75,7 +81,7 @@ struct Header {
 
 inline constexpr std::size_t header_bytes = 256;
 
-/// Lays `header` out, checksum included.
+/// Lays `header` out, checksum included. It must be one that `decode_header` takes.
 void encode_header(const Header& header, std::span<std::byte, header_bytes> out);
 
 /// Reads the header at the front of `object` (which may be just the header). Errors: `corruption`

@@ -1,6 +1,13 @@
 // The end of a DATA object: a sparse index, so that one record can be fetched without the rest.
+//
+//   8 bytes for each stride of the body: u32 record, u32 position (`IndexEntry`)
+//   u32 number of entries
+//   u32 CRC-32C of all before, from the first entry on
+//   8 bytes: `end_magic`
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,17 +17,41 @@
 
 namespace varve::format {
 
-/// The body is cut into strides of this many bytes (counted from the end of the header); the index
-/// has an entry for each stride in which a record begins.
+/// The body is cut into strides of this many bytes, counted from the end of the header.
 inline constexpr std::size_t index_stride_bytes = std::size_t{64} << 10;
 
-/// The first record that begins in a stride.
+/// An object's last bytes.
+inline constexpr std::array<std::uint8_t, 8> end_magic{'V', 'A', 'R', 'V', 'E', 'E', 'N', 'D'};
+
+/// Entry i: the first record that begins at or after the start of stride i. When there is none, the
+/// record after the last and the end of the body. A record longer than a stride so leaves several
+/// entries alike.
 struct IndexEntry {
   std::uint32_t record = 0;    ///< its number in the object, from 0
   std::uint32_t position = 0;  ///< of its header, from the object's front
 
   friend bool operator==(const IndexEntry&, const IndexEntry&) = default;
 };
+
+/// How many entries the index of a body has that ends at `body_end`: one for each stride begun.
+[[nodiscard]] constexpr std::size_t index_entries(std::uint64_t body_end) {
+  return (body_end - header_bytes + index_stride_bytes - 1) / index_stride_bytes;
+}
+
+/// Makes the entries that follow from one record alone: the record takes [`begin`, `end`) of the
+/// object, padding behind it included, and `next_record` is the number of the one after it. Exactly
+/// one record of a body makes each entry, so threads that lay records out side by side may share
+/// `index` without locks, and it needs no clearing. It may be longer than the body will need (the
+/// writer does not know yet where that will end); entries beyond its end are not made.
+inline void index_record(std::span<IndexEntry> index, std::size_t begin, std::size_t end,
+                         std::uint32_t next_record) {
+  const std::size_t first = (begin - header_bytes) / index_stride_bytes + 1;
+  const std::size_t past = std::min((end - header_bytes) / index_stride_bytes + 1, index.size());
+  for (std::size_t i = first; i < past; ++i) {
+    index[i] = {.record = next_record, .position = static_cast<std::uint32_t>(end)};
+  }
+  if (begin == header_bytes && !index.empty()) index[0] = {.record = 0, .position = header_bytes};
+}
 
 /// What a trailer with `entries` entries takes.
 [[nodiscard]] constexpr std::size_t trailer_bytes(std::size_t entries) { return entries * 8 + 16; }

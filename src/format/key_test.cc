@@ -1,0 +1,54 @@
+#include "format/key.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace varve::format {
+namespace {
+
+constexpr Seq largest = std::numeric_limits<Seq>::max();
+
+TEST(Key, HasTwentyDigits) {
+  EXPECT_EQ(wal_prefix("a/log"), "a/log/wal/");
+  EXPECT_EQ(wal_key("a/log", 0), "a/log/wal/00000000000000000000");
+  EXPECT_EQ(wal_key("a/log", 4711), "a/log/wal/00000000000000004711");
+  EXPECT_EQ(wal_key("a/log", largest), "a/log/wal/18446744073709551615");
+  EXPECT_EQ(checkpoint_key("a/log"), "a/log/checkpoint");
+}
+
+TEST(Key, GivesItsSeqBack) {
+  for (const Seq seq : {Seq{0}, Seq{1}, Seq{4711}, largest}) {
+    EXPECT_EQ(seq_of_key("log", wal_key("log", seq)), seq);
+  }
+}
+
+TEST(Key, SortsAsSeqsDo) {
+  EXPECT_LT(wal_key("log", 9), wal_key("log", 10));
+  EXPECT_LT(wal_key("log", largest - 1), wal_key("log", largest));
+}
+
+TEST(Key, OfAnythingElseHasNoSeq) {
+  for (const char* key : {
+           "log/wal/",
+           "log/wal/0000000000000000001",       // 19 digits
+           "log/wal/000000000000000000001",     // 21 digits
+           "log/wal/18446744073709551616",      // one too large
+           "log/wal/+0000000000000000001",      // signs and spaces
+           "log/wal/-0000000000000000001",      //
+           "log/wal/ 0000000000000000001",      //
+           "log/wal/0000000000000000001x",      //
+           "log/wal/0x000000000000000001",      //
+           "log/wal/00000000000000000001.tmp",  //
+           "log/wal/00000000000000000001/a",    //
+           "log/checkpoint",                    //
+           "blog/wal/00000000000000000001",     // another log
+           "log/00000000000000000001",          //
+           "",
+       }) {
+    EXPECT_EQ(seq_of_key("log", key), std::nullopt) << key;
+  }
+}
+
+}  // namespace
+}  // namespace varve::format
