@@ -1,0 +1,54 @@
+// Finds the object that holds an offset: by epoch from the seals' history, then by searching the
+// epoch's consecutive seqs, several probes at a time, so in a logarithmic number of round trips.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "chain/survey.h"
+
+namespace varve::chain {
+
+class Locate {
+ public:
+  /// `view` with history. `target`: the offset wanted; the end offset gives the tail.
+  Locate(const TailView& view, Offset target);
+
+  Requests start();
+  Requests on(const Reply& reply);
+
+  [[nodiscard]] bool done() const { return result_.has_value(); }
+  /// Only when done: the place of the object that holds the target. Errors: `out_of_range` with the
+  /// valid range; `not_found`: an object went away meanwhile (trimmed?), survey again; `corruption`.
+  [[nodiscard]] const Result<Position>& result() const { return *result_; }
+
+ private:
+  Requests choose_epoch();
+  Requests on_older_seals(const Reply& reply);
+  Requests on_probe(const Reply& reply);
+  Requests probe();
+  Requests finish(const format::Header& header);
+  Requests fail(Error error);
+
+  const TailView& view_;
+  Offset target_;
+  format::EpochHistory history_;
+  Seq low_ = 0;   // its first offset is <= target
+  Seq high_ = 0;  // the last one of the epoch that may be
+  std::map<Seq, format::Header> probed_;
+  std::size_t outstanding_ = 0;
+  std::optional<Result<Position>> result_;
+};
+
+/// What a reader that found nothing, or nothing fitting, at its place is to make of it.
+enum class Standing : std::uint8_t {
+  at_tail,     ///< nothing is there yet
+  look_again,  ///< there should be something now
+  relocate,    ///< its place was trimmed away, its offset was not: find the offset's new place
+  trimmed,     ///< its offset is gone: it may go on at `view.start_offset()`
+  lost,        ///< what it had reached is not in the log any more
+};
+[[nodiscard]] Standing standing_of(const Position& reader, const TailView& view);
+
+}  // namespace varve::chain

@@ -1,0 +1,267 @@
+#include "chain/survey.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format/seal.h"
+
+namespace varve::chain {
+
+using format::Header;
+using format::Kind;
+
+namespace {
+
+// Without a checkpoint the window is not known yet; these many headers surely tell it.
+constexpr std::size_t first_look = 8;
+// Objects come and go while we look; a log that changes under so many looks is not to be caught.
+constexpr std::uint32_t max_restarts = 16;
+
+}  // namespace
+
+Result<Header> header_in(const Reply& reply) {
+  if (reply.error) return *reply.error;
+  Result<Header> header = format::decode_header(reply.bytes);
+  if (!header) return header.error().with_context(fmt::format("object {}", reply.seq));
+  return header;
+}
+
+Requests Survey::start() {
+  stage_ = Stage::checkpoint;
+  return {Request::make(Request::Kind::get_checkpoint)};
+}
+
+Requests Survey::on(const Reply& reply) {
+  if (done()) return {};
+  switch (stage_) {
+    case Stage::checkpoint:
+      return on_checkpoint(reply);
+    case Stage::listing:
+      return on_listing(reply);
+    case Stage::headers:
+      return on_header(reply);
+    case Stage::seal:
+      return on_seal(reply);
+  }
+  return {};
+}
+
+Requests Survey::on_checkpoint(const Reply& reply) {
+  if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
+  Seq hint = 0;
+  if (!reply.error) {
+    if (Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes); found) {
+      hint = found->anchor;
+      window_ = found->window;
+      view_.checkpoint = *std::move(found);
+    }
+  }
+  stage_ = Stage::listing;
+  listing_.emplace(hint);
+  return {listing_->first()};
+}
+
+Requests Survey::on_listing(const Reply& reply) {
+  if (std::optional<Request> more = listing_->next(reply)) return {*std::move(more)};
+  if (listing_->error()) return fail(*listing_->error());
+  const std::size_t count = listing_->objects().size();
+  if (count == 0) {
+    result_ = view_;
+    return {};
+  }
+  stage_ = Stage::headers;
+  lowest_asked_ = count;
+  return ask_headers_from(window_ != 0 ? first_within(2 * std::uint64_t{window_})
+                                       : count - std::min(count, first_look));
+}
+
+// The index of the first listed object at most `span` below the newest one.
+std::size_t Survey::first_within(std::uint64_t span) const {
+  const auto& objects = listing_->objects();
+  const Seq newest = objects.back().seq;
+  const Seq from = newest - std::min<Seq>(newest, span);
+  return static_cast<std::size_t>(std::ranges::lower_bound(objects, from, {}, &ListedSeq::seq) -
+                                  objects.begin());
+}
+
+std::optional<std::size_t> Survey::index_of(Seq seq) const {
+  const auto& objects = listing_->objects();
+  const auto at = std::ranges::lower_bound(objects, seq, {}, &ListedSeq::seq);
+  if (at == objects.end() || at->seq != seq) return std::nullopt;
+  return static_cast<std::size_t>(at - objects.begin());
+}
+
+Requests Survey::ask_headers_from(std::size_t index) {
+  Requests requests;
+  for (; lowest_asked_ > index; --lowest_asked_) {
+    requests.push_back(Request::make(Request::Kind::get_header, listing_->objects()[lowest_asked_ - 1].seq));
+  }
+  outstanding_ += requests.size();
+  return requests;
+}
+
+Requests Survey::on_header(const Reply& reply) {
+  if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
+  headers_.insert_or_assign(reply.seq, header_in(reply));
+  if (--outstanding_ > 0) return {};
+  return walk_when_complete();
+}
+
+Requests Survey::walk_when_complete() {
+  const Header* known = nullptr;
+  Seq anchor = 0;
+  for (const auto& [seq, header] : headers_) {
+    if (!header) continue;
+    if (known != nullptr && header->log_id != known->log_id) {
+      return fail(
+          {Code::foreign, fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
+                                      "foreign one away",
+                                      known->seq, seq, to_hex(known->log_id), to_hex(header->log_id))});
+    }
+    if (known == nullptr) known = &*header;
+    anchor = std::max(anchor, header->anchor);
+  }
+  if (known == nullptr) {
+    if (lowest_asked_ > 0) return ask_headers_from(lowest_asked_ - std::min(lowest_asked_, 8 * first_look));
+    return fail(headers_.rbegin()->second.error());
+  }
+  window_ = known->window;
+  if (view_.checkpoint && view_.checkpoint->log_id != known->log_id) view_.checkpoint.reset();
+  if (Requests more = ask_headers_from(std::min(lowest_asked_, first_within(2 * std::uint64_t{window_})));
+      !more.empty()) {
+    return more;
+  }
+  if (anchor < listing_->covered_from()) {  // the hint was beyond what the objects know for sure
+    headers_.clear();
+    stage_ = Stage::listing;
+    listing_.emplace(anchor);
+    return ++restarts_ > max_restarts ? restart() : Requests{listing_->first()};
+  }
+  const std::optional<std::size_t> index = index_of(anchor);
+  if (!index) return suspect(anchor, "it is named as stored by a later object, and is gone");
+  if (Requests more = ask_headers_from(std::min(lowest_asked_, *index)); !more.empty()) return more;
+  return walk(*index);
+}
+
+Requests Survey::walk(std::size_t anchor_index) {
+  const auto& objects = listing_->objects();
+  const Result<Header>& anchor = headers_.at(objects[anchor_index].seq);
+  if (!anchor) return anchor.error().code() == Code::not_found ? restart() : fail(anchor.error());
+  if (anchor->seq != objects[anchor_index].seq ||
+      (anchor->kind == Kind::seal && anchor->has(format::flag::ahead))) {
+    return fail({Code::corruption, fmt::format("object {} is not the one that later objects name as stored",
+                                               objects[anchor_index].seq)});
+  }
+  anchor_epoch_ = anchor->epoch;
+  walked_seals_.clear();
+  view_.exists = true;
+  view_.leftovers.clear();
+  view_.cut.clear();
+  Position at = position_of(*anchor);
+  for (std::size_t i = anchor_index; i < objects.size(); ++i) {
+    if (objects[i].seq < at.seq) {
+      view_.leftovers.push_back(objects[i]);
+      continue;
+    }
+    if (objects[i].seq > at.seq) {
+      view_.cut.assign(objects.begin() + static_cast<std::ptrdiff_t>(i), objects.end());
+      break;
+    }
+    const Result<Header>& header = headers_.at(at.seq);
+    if (!header) return header.error().code() == Code::not_found ? restart() : fail(header.error());
+    const Result<Position> next = step(at, *header);
+    if (!next) return fail(next.error());
+    const bool seal = header->kind == Kind::seal;
+    if (seal && i != anchor_index) walked_seals_.push_back({header->seq, at.offset, header->flags});
+    view_.newest = *header;
+    if (!seal || !header->has(format::flag::ahead)) view_.newest_owned = *header;
+    at = *next;
+  }
+  view_.tail = at;
+  for (const ListedSeq& object : view_.cut) {
+    const Result<Header>& header = headers_.at(object.seq);
+    if (!header) return header.error().code() == Code::not_found ? restart() : fail(header.error());
+  }
+  if (const std::optional<Error> lost = claims_beyond(at)) return suspect(at.seq, lost->message());
+  return finish_or_ask_history();
+}
+
+// A hole is the tail only if nothing behind it knows better: an object that was made when the hole's
+// place was stored, or one that could only be made after that.
+std::optional<Error> Survey::claims_beyond(const Position& hole) const {
+  for (const ListedSeq& object : view_.cut) {
+    const Header& header = *headers_.at(object.seq);
+    const bool knew = header.durable_seq > hole.seq;
+    const bool too_far = header.kind == Kind::data && header.seq >= hole.seq + hole.window;
+    if (knew || too_far) {
+      return Error(
+          Code::corruption,
+          fmt::format("it was acknowledged (object {} says that all below object {}, offset {}, was stored)",
+                      header.seq, header.durable_seq, header.durable_offset));
+    }
+  }
+  return std::nullopt;
+}
+
+// A listing is not one moment: an object that is stored, or trimmed, meanwhile can look missing. What
+// two surveys in a row miss was stored before the second began, and a trim of it would have shown.
+Requests Survey::suspect(Seq seq, std::string what) {
+  if (suspected_ == seq) {
+    const std::string offset =
+        view_.exists && view_.tail.seq == seq ? fmt::format(" (offset {})", view_.tail.offset) : "";
+    return fail({Code::corruption,
+                 fmt::format("object {}{} is missing: {}; restore it from a copy, or see `varve verify`", seq,
+                             offset, what)});
+  }
+  suspected_ = seq;
+  return restart();
+}
+
+Requests Survey::restart() {
+  if (++restarts_ > max_restarts) {
+    return fail({Code::unavailable, "the log changes faster than it can be looked at; try again"});
+  }
+  headers_.clear();
+  outstanding_ = 0;
+  window_ = 0;
+  view_ = {};
+  return start();
+}
+
+Requests Survey::finish_or_ask_history() {
+  if (options_.want_history) {
+    if (!view_.checkpoint || view_.checkpoint->history.empty() ||
+        view_.checkpoint->history.back().seal != anchor_epoch_) {
+      stage_ = Stage::seal;
+      return {Request::make(Request::Kind::get_object, anchor_epoch_)};
+    }
+    view_.history = view_.checkpoint->history;
+    view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());
+  }
+  result_ = view_;
+  return {};
+}
+
+Requests Survey::on_seal(const Reply& reply) {
+  const Result<Header> header = header_in(reply);
+  if (!header) {
+    // A live epoch's seal is never deleted; but the epoch may have been trimmed since we walked it.
+    if (reply.is(Code::not_found)) return suspect(reply.seq, "it is the seal of an epoch in use");
+    return fail(header.error());
+  }
+  Result<format::SealBody> body = format::decode_seal(reply.bytes, *header);
+  if (!body) return fail(body.error().with_context(fmt::format("object {}", reply.seq)));
+  view_.history = std::move(body->history);
+  view_.history.push_back({header->seq, header->first_offset, header->flags});
+  view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());
+  result_ = view_;
+  return {};
+}
+
+Requests Survey::fail(Error error) {
+  result_ = Result<TailView>(std::move(error));
+  return {};
+}
+
+}  // namespace varve::chain

@@ -1,0 +1,94 @@
+// Finds out where a log stands, from outside: its newest chain object, its tail, what lies beyond.
+//
+// Where to begin walking is taken from the objects themselves: every header names an `anchor`, a
+// chain object that was stored with all before it. Among the headers near the end the highest
+// anchor is taken. It exists: it could only have been deleted after a later header, with a higher
+// anchor, was durable, and the newest chain object is never deleted (docs/protocol.md, "Anchors").
+// The checkpoint only says from where on to list; wrong, it costs time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "chain/position.h"
+#include "chain/request.h"
+#include "chain/tail_listing.h"
+#include "format/checkpoint.h"
+#include "format/epochs.h"
+
+namespace varve::chain {
+
+/// What a survey found.
+struct TailView {
+  bool exists = false;               ///< false: there is no object at all; nothing else is set
+  Position tail;                     ///< the first hole, and what belongs there
+  format::Header newest;             ///< the newest chain object
+  format::Header newest_owned;       ///< the newest that is not an `ahead` seal: its trim state holds
+  std::vector<ListedSeq> cut;        ///< behind the tail: an unfinished tail, or seals placed ahead
+  std::vector<ListedSeq> leftovers;  ///< in voids passed on the way
+  format::EpochHistory history;      ///< every live epoch's seal (if asked for)
+  std::optional<format::Checkpoint> checkpoint;
+
+  [[nodiscard]] Offset start_offset() const { return newest_owned.start_offset; }
+  [[nodiscard]] Seq lowest_live() const { return newest_owned.lowest_live; }
+};
+
+class Survey {
+ public:
+  struct Options {
+    bool want_history = false;
+  };
+  explicit Survey(Options options) : options_(options) {}
+
+  /// The first requests. Replies may come in any order.
+  Requests start();
+  /// What else to ask, now that `reply` is known. Nothing more comes once `done`.
+  Requests on(const Reply& reply);
+
+  [[nodiscard]] bool done() const { return result_.has_value(); }
+  /// Only when done. Errors: `corruption` (names what is missing or damaged), `foreign`,
+  /// `unsupported`, `unavailable` (the log changes faster than it can be looked at), or the
+  /// store's own.
+  [[nodiscard]] const Result<TailView>& result() const { return *result_; }
+
+ private:
+  enum class Stage : std::uint8_t { checkpoint, listing, headers, seal };
+
+  Requests on_checkpoint(const Reply& reply);
+  Requests on_listing(const Reply& reply);
+  Requests on_header(const Reply& reply);
+  Requests on_seal(const Reply& reply);
+
+  Requests ask_headers_from(std::size_t index);
+  Requests walk_when_complete();
+  Requests walk(std::size_t anchor_index);
+  Requests finish_or_ask_history();
+  Requests suspect(Seq seq, std::string what);
+  Requests fail(Error error);
+  Requests restart();
+
+  [[nodiscard]] std::optional<std::size_t> index_of(Seq seq) const;
+  [[nodiscard]] std::size_t first_within(std::uint64_t span) const;
+  std::optional<Error> claims_beyond(const Position& hole) const;
+
+  Options options_;
+  Stage stage_ = Stage::checkpoint;
+  std::optional<TailListing> listing_;
+  std::map<Seq, Result<format::Header>> headers_;
+  std::size_t outstanding_ = 0;
+  std::size_t lowest_asked_ = 0;  // headers of objects()[lowest_asked_..] are asked for
+  std::uint32_t window_ = 0;      // 0 until known
+  Seq anchor_epoch_ = 0;
+  format::EpochHistory walked_seals_;
+  TailView view_;
+  std::optional<Seq> suspected_;  // found missing by the survey before this one
+  std::uint32_t restarts_ = 0;
+  std::optional<Result<TailView>> result_;
+};
+
+/// Looks at one reply of `get_header` or `get_object`: the decoded header, told which object it is.
+Result<format::Header> header_in(const Reply& reply);
+
+}  // namespace varve::chain

@@ -1,0 +1,175 @@
+#include "chain/takeover.h"
+
+#include <fmt/format.h>
+
+#include "format/seal.h"
+
+namespace varve::chain {
+
+using format::Header;
+using format::Kind;
+
+namespace {
+
+// So often the first hole may be won by the writer in office before a seal is placed ahead of it.
+constexpr std::uint32_t races_before_ahead = 3;
+constexpr std::uint32_t max_rounds = 256;
+
+}  // namespace
+
+Requests Takeover::start(std::int64_t /*now_unix_ms*/) { return survey_.start(); }
+
+Requests Takeover::on(const Reply& reply, std::int64_t now_unix_ms) {
+  if (done()) return {};
+  switch (stage_) {
+    case Stage::put:
+      return on_put(reply);
+    case Stage::recheck:
+      return on_recheck(reply);
+    case Stage::survey:
+      break;
+  }
+  Requests more = survey_.on(reply);
+  if (!survey_.done()) return more;
+  const Result<TailView>& view = survey_.result();
+  return view ? on_view(*view, now_unix_ms) : fail(view.error());
+}
+
+Requests Takeover::survey_again() {
+  if (++rounds_ > max_rounds) {
+    return fail(
+        {Code::unavailable, "the log could not be taken over: its writers win every race; try again"});
+  }
+  stage_ = Stage::survey;
+  survey_ = Survey({.want_history = true});
+  return survey_.start();
+}
+
+Requests Takeover::on_view(const TailView& view, std::int64_t now_unix_ms) {
+  if (!view.exists) {
+    if (view.checkpoint) {
+      return fail({Code::corruption,
+                   fmt::format("the checkpoint says that the log had objects up to {}, and there is "
+                               "none; restore them, or delete the checkpoint to begin anew",
+                               view.checkpoint->anchor)});
+    }
+    return create(now_unix_ms);
+  }
+  const Header& newest = view.newest;
+  const bool regular_seal = newest.kind == Kind::seal && !newest.has(format::flag::ahead);
+  if (regular_seal && newest.writer_id == claimant_.writer_id) return own(&view);
+  if (stored_ && newest.writer_id != claimant_.writer_id && view.lowest_live() <= stored_->seq) {
+    // Our seal was on the chain and is no longer its end: another claimant came after us.
+    return fail(
+        Error(Code::fenced, fmt::format("{} took the log over while we opened it; open again to take it back",
+                                        describe(newest)))
+            .with_outcome(WriteOutcome::fenced));
+  }
+  // Else a seal of ours landed where the log had been trimmed away meanwhile: it fences nobody.
+  const bool ahead = lost_races_ >= races_before_ahead;
+  if (ahead) lost_races_ = 0;
+  return seal_at(view, ahead, now_unix_ms);
+}
+
+Requests Takeover::create(std::int64_t now_unix_ms) {
+  if (claimant_.must_exist) {
+    return fail({Code::not_found, "there is no log here; check the name, or append to it to create it"});
+  }
+  view_.reset();
+  Header header;
+  header.log_id = claimant_.new_log_id;
+  header.window = claimant_.new_window;
+  header.flags = format::flag::fences_nobody;
+  return put(header, {}, now_unix_ms);
+}
+
+Requests Takeover::seal_at(const TailView& view, bool ahead, std::int64_t now_unix_ms) {
+  view_ = view;
+  cut_objects_ = view.cut.size();
+  const Position& tail = view.tail;
+  Header header;
+  header.log_id = tail.log_id;
+  header.window = tail.window;
+  header.seq = ahead ? tail.seq + tail.window : tail.seq;
+  header.start_offset = view.start_offset();
+  header.lowest_live = view.lowest_live();
+  header.anchor = view.newest_owned.seq;
+  header.durable_seq = tail.seq;
+  header.durable_offset = tail.offset;
+  if (ahead) {
+    header.flags = format::flag::ahead;
+    return put(header, {}, now_unix_ms);
+  }
+  header.first_offset = tail.offset;
+  header.previous_hash = tail.previous_hash;
+  if (view.newest.kind == Kind::data && view.newest.has(format::flag::closing)) {
+    header.flags = format::flag::fences_nobody;
+  }
+  return put(header, view.history, now_unix_ms);
+}
+
+Requests Takeover::put(Header header, format::EpochHistory history, std::int64_t now_unix_ms) {
+  header.kind = Kind::seal;
+  header.epoch = header.seq;
+  header.writer_id = claimant_.writer_id;
+  header.created_unix_ms = now_unix_ms;
+  const format::SealBody body{.history = history, .host = claimant_.host, .pid = claimant_.pid};
+  Request request = Request::make(Request::Kind::put_object, header.seq);
+  request.body = format::encode_seal(header, body);
+  seal_ = format::seal_header(header, body);
+  history_ = std::move(history);
+  stage_ = Stage::put;
+  return {std::move(request)};
+}
+
+Requests Takeover::on_put(const Reply& reply) {
+  if (reply.error && !reply.is(Code::already_exists)) return fail(*reply.error);
+  const bool ahead = seal_->has(format::flag::ahead);
+  if (reply.error) {
+    ++lost_races_;
+    return survey_again();  // it may be ours, from a try whose answer was lost: the survey tells
+  }
+  if (ahead) return survey_again();
+  stored_ = seal_;
+  // Was the place really the tail? If the log had been trimmed past it meanwhile, then a later
+  // object says so, and was there before our seal was: this listing shows it.
+  stage_ = Stage::recheck;
+  return {Request::make(Request::Kind::list, seal_->seq + 1, 1)};
+}
+
+Requests Takeover::on_recheck(const Reply& reply) {
+  if (reply.error) return fail(*reply.error);
+  if (!reply.listed.empty() || !reply.foreign.empty()) return survey_again();
+  return own(nullptr);
+}
+
+// `view`: the survey that shows our seal as the chain's end; null if nothing lies behind the seal.
+Requests Takeover::own(const TailView* view) {
+  Ownership ownership;
+  ownership.writer_id = claimant_.writer_id;
+  if (view != nullptr) {
+    ownership.seal = view->newest;
+    ownership.next = view->tail;
+    ownership.history = view->history;
+    ownership.leftovers = view->leftovers;
+    view_ = *view;
+  } else {
+    ownership.seal = *seal_;
+    Position at = position_of(*seal_);
+    ownership.next = step(at, *seal_).value();
+    ownership.history = history_;
+    ownership.history.push_back({seal_->seq, seal_->first_offset, seal_->flags});
+    if (view_) ownership.leftovers = view_->leftovers;
+  }
+  ownership.cut_objects = cut_objects_;
+  if (view_ && view_->checkpoint) ownership.swept_below = view_->checkpoint->swept_below;
+  result_ = std::move(ownership);
+  return {};
+}
+
+Requests Takeover::fail(Error error) {
+  result_ = Result<Ownership>(std::move(error));
+  return {};
+}
+
+}  // namespace varve::chain

@@ -1,0 +1,74 @@
+// Takes a log over: from a survey to a seal that is on the chain, whoever else is at work.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chain/survey.h"
+
+namespace varve::chain {
+
+/// Who wants the log.
+struct Claimant {
+  format::Id writer_id;
+  format::Id new_log_id;          ///< used only if the log does not exist
+  std::uint32_t new_window = 64;  ///< likewise
+  std::string host;
+  std::uint64_t pid = 0;
+  bool must_exist = false;
+};
+
+/// What the owner of a log starts from.
+struct Ownership {
+  format::Id writer_id;
+  Position next;                     ///< the place of its first DATA object
+  format::Header seal;               ///< its own
+  format::EpochHistory history;      ///< up to its own seal
+  std::vector<ListedSeq> leftovers;  ///< in voids near the end, its own included: may be deleted
+  Seq swept_below = 0;               ///< trims' deletions are done below this seq, as far as known
+  std::uint64_t cut_objects = 0;     ///< the unfinished tail that the seal voided
+};
+
+class Takeover {
+ public:
+  explicit Takeover(Claimant claimant) : claimant_(std::move(claimant)), survey_({.want_history = true}) {}
+
+  /// `now_unix_ms`: for the seal's time.
+  Requests start(std::int64_t now_unix_ms);
+  /// A `put_object` whose outcome is unknown must be repeated by the driver until it is known.
+  Requests on(const Reply& reply, std::int64_t now_unix_ms);
+
+  [[nodiscard]] bool done() const { return result_.has_value(); }
+  /// Only when done. Errors: those of `Survey`, `fenced` (another claimant won after us),
+  /// `not_found` (with `must_exist`).
+  [[nodiscard]] const Result<Ownership>& result() const { return *result_; }
+
+ private:
+  enum class Stage : std::uint8_t { survey, put, recheck };
+
+  Requests survey_again();
+  Requests on_view(const TailView& view, std::int64_t now_unix_ms);
+  Requests create(std::int64_t now_unix_ms);
+  Requests seal_at(const TailView& view, bool ahead, std::int64_t now_unix_ms);
+  Requests put(format::Header header, format::EpochHistory history, std::int64_t now_unix_ms);
+  Requests on_put(const Reply& reply);
+  Requests on_recheck(const Reply& reply);
+  Requests own(const TailView* view);
+  Requests fail(Error error);
+
+  Claimant claimant_;
+  Survey survey_;
+  Stage stage_ = Stage::survey;
+  std::optional<format::Header> seal_;    // the seal put last
+  std::optional<format::Header> stored_;  // a regular seal of ours that was stored
+  format::EpochHistory history_;          // what the seal put last says came before
+  std::optional<TailView> view_;          // what the seal put last was based on
+  std::uint32_t lost_races_ = 0;
+  std::uint32_t rounds_ = 0;
+  std::uint64_t cut_objects_ = 0;
+  std::optional<Result<Ownership>> result_;
+};
+
+}  // namespace varve::chain
