@@ -1,0 +1,65 @@
+// Carries the requests of the chain's machines to the store and brings the replies back. The only
+// place where seqs become names in the store.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "chain/request.h"
+#include "chain/retry.h"
+#include "varve/store.h"
+
+namespace varve::courier {
+
+/// Thread-safe. Copies share the store.
+class Courier {
+ public:
+  Courier(LogAddress log, chain::RetryOptions retry = {}) : log_(std::move(log)), retry_(retry) {}
+
+  using Done = std::function<void(chain::Reply)>;
+  /// Carries out one request, once. `done` comes as `Store` says.
+  void send(chain::Request request, Done done) const;
+
+  /// Creates object `seq` with `body`, if absent.
+  void put_object(Seq seq, Bytes body, Store::Done<void> done) const;
+  /// All of object `seq`.
+  void get_object(Seq seq, Store::Done<Bytes> done) const;
+
+  [[nodiscard]] Store& store() const { return *log_.store; }
+  [[nodiscard]] const LogAddress& address() const { return log_; }
+  [[nodiscard]] std::string key_of(Seq seq) const;
+  /// "<store>/<key>", for messages.
+  [[nodiscard]] std::string name_of(Seq seq) const;
+
+  using Deadline = std::chrono::steady_clock::time_point;
+  static constexpr Deadline never = Deadline::max();
+  static Deadline after(std::uint32_t timeout_ms);  ///< 0: never
+
+  /// What a machine asks for and is told: `on` is given each reply, and returns what else it wants.
+  using On = std::function<chain::Requests(const chain::Reply&)>;
+  /// Drives a machine from `first` until it wants nothing more. Blocks. Requests that fail in a way
+  /// that may pass are repeated, with backoff, until `deadline`; an unknown outcome of a put is
+  /// repeated until it is known. At most `most_at_once` requests are in flight. Error: `timed_out`,
+  /// with the store's last complaint.
+  Result<void> drive(chain::Requests first, const On& on, Deadline deadline = never) const;
+
+ private:
+  LogAddress log_;
+  chain::RetryOptions retry_;
+};
+
+/// So many requests of one machine are in flight at most.
+inline constexpr std::size_t most_at_once = 64;
+
+/// Runs one of the chain's machines with `start()`, `on(reply)` and `result()`.
+template <class Machine>
+auto run(const Courier& courier, Machine& machine, Courier::Deadline deadline = Courier::never)
+    -> std::remove_cvref_t<decltype(machine.result())> {
+  const Result<void> driven = courier.drive(
+      machine.start(), [&machine](const chain::Reply& reply) { return machine.on(reply); }, deadline);
+  if (!driven) return driven.error();
+  return machine.result();
+}
+
+}  // namespace varve::courier
