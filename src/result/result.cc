@@ -41,30 +41,48 @@ const std::optional<OffsetRange>& Error::valid_range() const noexcept { return d
 
 std::string_view to_string(Code code) noexcept {
   switch (code) {
-    case Code::invalid_argument: return "invalid_argument";
-    case Code::out_of_range: return "out_of_range";
-    case Code::not_found: return "not_found";
-    case Code::already_exists: return "already_exists";
-    case Code::over_capacity: return "over_capacity";
-    case Code::fenced: return "fenced";
-    case Code::corruption: return "corruption";
-    case Code::foreign: return "foreign";
-    case Code::unsupported: return "unsupported";
-    case Code::denied: return "denied";
-    case Code::no_space: return "no_space";
-    case Code::unavailable: return "unavailable";
-    case Code::timed_out: return "timed_out";
-    case Code::closed: return "closed";
-    case Code::internal: return "internal";
+    case Code::invalid_argument:
+      return "invalid_argument";
+    case Code::out_of_range:
+      return "out_of_range";
+    case Code::not_found:
+      return "not_found";
+    case Code::already_exists:
+      return "already_exists";
+    case Code::over_capacity:
+      return "over_capacity";
+    case Code::fenced:
+      return "fenced";
+    case Code::corruption:
+      return "corruption";
+    case Code::foreign:
+      return "foreign";
+    case Code::unsupported:
+      return "unsupported";
+    case Code::denied:
+      return "denied";
+    case Code::no_space:
+      return "no_space";
+    case Code::unavailable:
+      return "unavailable";
+    case Code::timed_out:
+      return "timed_out";
+    case Code::closed:
+      return "closed";
+    case Code::internal:
+      return "internal";
   }
   return "unknown_code";
 }
 
 std::string_view to_string(WriteOutcome outcome) noexcept {
   switch (outcome) {
-    case WriteOutcome::not_written: return "not_written";
-    case WriteOutcome::unknown: return "unknown";
-    case WriteOutcome::fenced: return "fenced";
+    case WriteOutcome::not_written:
+      return "not_written";
+    case WriteOutcome::unknown:
+      return "unknown";
+    case WriteOutcome::fenced:
+      return "fenced";
   }
   return "unknown_outcome";
 }

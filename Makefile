@@ -1,0 +1,87 @@
+# The front door: short names for the CMake presets and the programs in tools/. `make help` lists them.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+JOBS ?= $(shell nproc)
+
+# What `make test` runs, in this order; each is a target of its own. The quick ones come first.
+TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy test-asan test-tsan
+
+SOURCES = $(shell find $(wildcard include src cli tests) -name '*.h' -o -name '*.cc')
+
+.PHONY: help
+help:  ## list what there is (this text)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps:  ## install the Debian packages that are missing (listed in tools/packages)
+	@tools/install-packages
+
+.PHONY: build
+build:  ## build the library and the command, build/release/bin/varve; installs nothing
+	cmake --preset release -DVARVE_BUILD_TESTS=OFF
+	cmake --build --preset release --parallel $(JOBS)
+
+.PHONY: demo
+demo:  ## watch it work: append real data, kill the writer, recover, read, trim, verify
+	@tools/install-packages build
+	@$(MAKE) build
+	@tools/demo
+
+.PHONY: test
+test: deps  ## all of the checks and tests below, one after the other
+	@tools/run-stages $(TEST_STAGES)
+
+.PHONY: test-release
+test-release:  ## build everything optimised and run the tests
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS)
+	ctest --preset release --parallel $(JOBS) --output-junit ctest.xml
+
+.PHONY: test-asan
+test-asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake --preset asan
+	cmake --build --preset asan --parallel $(JOBS)
+	ctest --preset asan --parallel $(JOBS) --output-junit ctest.xml
+
+.PHONY: test-tsan
+test-tsan:  ## the tests under ThreadSanitizer
+	cmake --preset tsan
+	cmake --build --preset tsan --parallel $(JOBS)
+	tools/without-aslr ctest --preset tsan --parallel $(JOBS) --output-junit ctest.xml
+
+.PHONY: check-style
+check-style:  ## our own rules: names, layers, file sizes, links in the docs (tools/check-style)
+	@tools/check-style --self-test
+	@tools/check-style
+
+.PHONY: check-format
+check-format:  ## is everything laid out as clang-format would?
+	@clang-format --dry-run --Werror $(SOURCES)
+
+.PHONY: check-headers
+check-headers:  ## does every header compile alone, the public ones without anything of src/?
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target varve_check_headers
+
+.PHONY: check-install
+check-install:  ## install to a scratch directory; build and run a program with it, by CMake and by pkg-config
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS)
+	@tools/check-install build/release
+
+.PHONY: check-tidy
+check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some files only
+	cmake --preset release
+	@tools/check-tidy build/release $(FILES)
+
+.PHONY: format
+format:  ## lay out everything as clang-format would
+	@clang-format -i $(SOURCES)
+
+.PHONY: clean-room
+clean-room:  ## prove that no install step is missing: build and test in a fresh Debian 12 (root; minutes)
+	@tools/clean-room
+
+.PHONY: clean
+clean:  ## remove what was built
+	rm -rf build
