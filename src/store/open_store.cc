@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "store/file/file_store.h"
 #include "store/memory/memory_store.h"
 #include "store/scheme.h"
 #include "store/uri.h"
@@ -21,7 +22,7 @@ Result<std::shared_ptr<Store>> open_missing(const Uri& uri) {
 
 /// Every kind of store. A new one adds its line here.
 constexpr std::array schemes{
-    Scheme{.name = "file", .log_path = LogPath::last_part, .open = open_missing},
+    Scheme{.name = "file", .log_path = LogPath::last_part, .open = store::open_file_store},
     Scheme{.name = "mem", .log_path = LogPath::whole_path, .open = store::open_memory_store},
     Scheme{.name = "s3", .log_path = LogPath::whole_path, .open = open_missing},
 };
