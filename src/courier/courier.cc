@@ -61,7 +61,7 @@ void Courier::get_object(Seq seq, Store::Done<Bytes> done) const {
   log_.store->get(key_of(seq), {}, std::move(done));
 }
 
-void Courier::send(Request request, Done done) const {
+void Courier::send(Request request, const Done& done) const {
   Store& store = *log_.store;
   const auto wrote = [reply = reply_to(request), done](const Result<void>& result) mutable {
     if (!result) reply.error = result.error();

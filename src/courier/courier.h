@@ -15,11 +15,11 @@ namespace varve::courier {
 /// Thread-safe. Copies share the store.
 class Courier {
  public:
-  Courier(LogAddress log, chain::RetryOptions retry = {}) : log_(std::move(log)), retry_(retry) {}
+  explicit Courier(LogAddress log, chain::RetryOptions retry = {}) : log_(std::move(log)), retry_(retry) {}
 
   using Done = std::function<void(chain::Reply)>;
   /// Carries out one request, once. `done` comes as `Store` says.
-  void send(chain::Request request, Done done) const;
+  void send(chain::Request request, const Done& done) const;
 
   /// Creates object `seq` with `body`, if absent.
   void put_object(Seq seq, Bytes body, Store::Done<void> done) const;

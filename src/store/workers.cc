@@ -26,7 +26,7 @@ void Workers::submit(Request request) {
     }
   }
   if (refusal) {
-    request(refusal);
+    request(refusal);  // NOLINT(bugprone-use-after-move): moved from only if not refused
   } else {
     wakeup_.notify_one();
   }

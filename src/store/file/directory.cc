@@ -84,7 +84,7 @@ Result<std::shared_ptr<Directory>> Directories::ensure(const std::string& path) 
   if (!made) return made.error();
   if (path.size() > root_.size() || *made) {
     // Also if it was there: whoever made it may not have come to the sync yet.
-    const auto parent = ensure(parent_of(path));
+    auto parent = ensure(parent_of(path));
     if (!parent) return parent;
     if (auto synced = (*parent)->sync(); !synced) return synced.error();
   }
