@@ -46,7 +46,7 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
   }
 
   void TearDown() override {
-    if (!store_) return;
+    if (!store_) store_ = GetParam().open();
     auto left = list_all_now(*store_, base_);
     ASSERT_TRUE(left) << left.error().message();
     std::vector<std::string> keys;

@@ -1,7 +1,9 @@
 #include "store/conformance.h"
 
-#include <filesystem>
 #include <string>
+
+#include "store/faulty.h"
+#include "store/metered.h"
 
 namespace varve::store {
 namespace {
@@ -13,11 +15,15 @@ std::shared_ptr<Store> open(const std::string& uri) {
   return nullptr;
 }
 
+std::shared_ptr<Store> open_file() { return open("file://" + testing::TempDir() + "varve-conformance"); }
+
 INSTANTIATE_TEST_SUITE_P(
     Stores, StoreConformance,
-    testing::Values(StoreUnderTest{"memory", [] { return open("mem://conformance"); }},
-                    StoreUnderTest{
-                        "file", [] { return open("file://" + testing::TempDir() + "varve-conformance"); }}),
+    testing::Values(
+        StoreUnderTest{"memory", [] { return open("mem://conformance"); }},  //
+        StoreUnderTest{"file", open_file},
+        StoreUnderTest{"faulty", [] { return std::make_shared<FaultyStore>(open("mem://conformance")); }},
+        StoreUnderTest{"metered", [] { return std::make_shared<MeteredStore>(open("mem://conformance")); }}),
     name_of);
 
 }  // namespace
