@@ -1,0 +1,225 @@
+// Many producers, one pilot, tiny batches: every byte, offset and callback is accounted for.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "writer/batch_test_support.h"
+
+namespace varve::writer {
+namespace {
+
+using std::chrono::steady_clock;
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t appends_in_all = 60'000;
+#else
+constexpr std::uint64_t appends_in_all = 400'000;
+#endif
+
+// What a record holds: who appended it as his how-manyth, then bytes that follow from both.
+struct Stamp {
+  std::uint32_t producer = 0;
+  std::uint32_t number = 0;
+};
+
+std::byte filler(const Stamp& stamp, std::size_t i) {
+  return static_cast<std::byte>(stamp.producer * 31 + stamp.number * 7 + i);
+}
+
+void fill(std::span<std::byte> payload, Stamp stamp) {
+  std::memcpy(payload.data(), &stamp, sizeof(stamp));
+  for (std::size_t i = sizeof(stamp); i < payload.size(); ++i) payload[i] = filler(stamp, i);
+}
+
+class Stress {
+ public:
+  Stress(std::uint32_t producers, std::size_t buffered_bytes_max, std::uint32_t seed)
+      : pool_(BatchPool::create(
+            {.batch_bytes = std::size_t{64} << 10, .buffered_bytes_max = buffered_bytes_max, .window = 4},
+            listener_)),
+        seed_(seed),
+        seen_(producers) {}
+
+  void run() {
+    std::vector<std::jthread> producers;
+    for (std::uint32_t i = 0; i < seen_.size(); ++i) producers.emplace_back([this, i] { produce(i); });
+    std::jthread pilot([this] { fly(); });
+    producers.clear();
+    pool_->stop(Error(Code::closed, "done"));
+    listener_.notice.release();
+    pilot.join();
+    EXPECT_EQ(next_offset_, pool_->end_offset());
+    EXPECT_EQ(told_.load(), expected_told_.load());
+    EXPECT_EQ(pool_->buffered_bytes(), 0U);
+    for (const std::uint32_t seen : seen_) EXPECT_EQ(seen, appends_in_all / seen_.size());
+  }
+
+ private:
+  // What a callback can carry, and what comes back: in offset order, each once.
+  AppendCallback callback(Stamp stamp) {
+    expected_told_.fetch_add(1, std::memory_order_relaxed);
+    return [this, stamp](const Result<Offset>& offset) {
+      told_.fetch_add(1, std::memory_order_relaxed);
+      EXPECT_GE(*offset, told_below_);
+      told_below_ = *offset + 1;
+      EXPECT_LT(stamp.producer, seen_.size());
+    };
+  }
+
+  void produce(std::uint32_t producer) {
+    std::mt19937 random(seed_ + producer);
+    std::vector<std::byte> buffer(std::size_t{200} << 10);
+    const auto total = static_cast<std::uint32_t>(appends_in_all / seen_.size());
+    Offset above = 0;  // one's own offsets grow
+    for (std::uint32_t number = 0; number < total;) {
+      const std::uint64_t turn = pool_->room_turn();
+      std::uint32_t appended = 1;
+      const Result<Offset> offset = append_somehow({producer, number}, total, random, buffer, appended);
+      if (!offset) {
+        ASSERT_EQ(offset.error().code(), Code::over_capacity) << offset.error().message();
+        ASSERT_TRUE(pool_->wait_for_room(turn, steady_clock::now() + std::chrono::seconds(60)));
+        continue;
+      }
+      ASSERT_GE(*offset, above);
+      above = *offset + appended;
+      number += appended;
+    }
+  }
+
+  Result<Offset> append_somehow(Stamp stamp, std::uint32_t total, std::mt19937& random,
+                                std::span<std::byte> buffer, std::uint32_t& appended) {
+    const std::uint32_t how = random() % 1000;
+    const std::size_t bytes = sizeof(Stamp) + (how < 3 ? random() % (buffer.size() - 8) : random() % 300);
+    if (how < 800) {
+      fill(buffer.first(bytes), stamp);
+      const Result<Offset> offset = pool_->append(buffer.first(bytes), callback(stamp));
+      if (!offset) expected_told_.fetch_sub(1, std::memory_order_relaxed);
+      return offset;
+    }
+    if (how < 900) {
+      appended = std::min<std::uint32_t>(1 + random() % 20, total - stamp.number);
+      std::vector<std::span<const std::byte>> records;
+      for (std::uint32_t i = 0; i < appended; ++i) {
+        const auto record = buffer.subspan(i * 128, sizeof(Stamp) + random() % 100);
+        fill(record, {stamp.producer, stamp.number + i});
+        records.push_back(record);
+      }
+      const Result<Offset> offset = pool_->append_batch(records, callback(stamp));
+      if (!offset) expected_told_.fetch_sub(1, std::memory_order_relaxed);
+      return offset;
+    }
+    const Result<Claim> claim = pool_->reserve(bytes);
+    if (!claim) return claim.error();
+    const std::size_t used =
+        random() % 2 == 0 ? bytes : sizeof(Stamp) + random() % (bytes - sizeof(Stamp) + 1);
+    fill({BatchPool::payload_of(*claim), used}, stamp);
+    pool_->commit(*claim, bytes, used, callback(stamp));
+    return claim->offset;
+  }
+
+  void fly() {
+    std::mt19937 random(seed_);
+    std::vector<std::pair<Batch*, Bytes>> in_flight;  // released in any order, a little later
+    for (;;) {
+      Batch* const batch = pool_->take_ready();
+      if (batch != nullptr) {
+        verify(*batch);
+        in_flight.emplace_back(batch, pool_->share(*batch, batch->object_bytes()));
+      }
+      if (in_flight.size() > 3 || (batch == nullptr && !in_flight.empty())) {
+        const std::size_t any = random() % in_flight.size();
+        pool_->release(*in_flight[any].first);
+        in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(any));
+      } else if (batch == nullptr) {
+        if (pool_->drained()) return;
+        // Stalled with all released cannot be; so either something comes or it is ours to close.
+        if (!pool_->close_active()) listener_.notice.acquire();
+      }
+      if (random() % 8 == 0) pool_->close_active();
+    }
+  }
+
+  void verify(Batch& batch) {
+    ASSERT_EQ(batch.first_offset(), next_offset_);
+    ASSERT_EQ(batch.first_append_unix_ms(), listener_.now);
+    next_offset_ += batch.records();
+    read_as_object(batch, [this](const format::RecordView& record) {
+      Stamp stamp;
+      ASSERT_GE(record.payload.size(), sizeof(stamp));
+      std::memcpy(&stamp, record.payload.data(), sizeof(stamp));
+      ASSERT_LT(stamp.producer, seen_.size());
+      ASSERT_EQ(stamp.number, seen_[stamp.producer]) << "a producer's records keep their order";
+      ++seen_[stamp.producer];
+      for (std::size_t i = sizeof(stamp); i < record.payload.size(); ++i) {
+        ASSERT_EQ(record.payload[i], filler(stamp, i));
+      }
+    });
+    batch.for_each_callback([](Offset offset, AppendCallback& told) { told(offset); });
+  }
+
+  CountingListener listener_;
+  const std::shared_ptr<BatchPool> pool_;
+  const std::uint32_t seed_;
+  std::atomic<std::uint64_t> expected_told_{0};
+  std::atomic<std::uint64_t> told_{0};
+
+  // The pilot's.
+  Offset next_offset_ = 0;
+  Offset told_below_ = 0;
+  std::vector<std::uint32_t> seen_;
+};
+
+class BatchStress : public ::testing::TestWithParam<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Producers, BatchStress, ::testing::Values(1, 2, 3, 8));
+
+TEST_P(BatchStress, WithRoom) { Stress(GetParam(), std::size_t{8} << 20, 1).run(); }
+
+// Mostly stalled: every batch waits for the one before it, the ring is at its smallest.
+TEST_P(BatchStress, AtTheLimit) { Stress(GetParam(), std::size_t{384} << 10, 2).run(); }
+
+TEST_P(BatchStress, StoppedInTheMiddle) {
+  for (int round = 0; round < 20; ++round) {
+    CountingListener listener;
+    const auto pool = BatchPool::create(
+        {.batch_bytes = std::size_t{64} << 10, .buffered_bytes_max = std::size_t{8} << 20, .window = 4},
+        listener);
+    std::atomic<std::uint64_t> succeeded{0};
+    std::vector<std::jthread> producers;
+    for (std::uint32_t i = 0; i < GetParam(); ++i) {
+      producers.emplace_back([&] {
+        const std::vector<std::byte> record(400);
+        Code code = Code::over_capacity;
+        while (code == Code::over_capacity) {
+          const std::uint64_t turn = pool->room_turn();
+          const Result<Offset> offset = pool->append(record, {});
+          if (offset) {
+            succeeded.fetch_add(1);
+            continue;
+          }
+          code = offset.error().code();
+          if (code == Code::over_capacity) pool->wait_for_room(turn, steady_clock::time_point::max());
+        }
+        EXPECT_EQ(code, Code::fenced);
+      });
+    }
+    std::uint64_t taken = 0;
+    const auto take_all = [&] {
+      while (Batch* const batch = pool->take_ready()) {
+        taken += batch->records();
+        pool->release(*batch);
+      }
+    };
+    while (taken < 1000 + static_cast<std::uint64_t>(round)) take_all();
+    pool->stop(Error(Code::fenced, "someone else"));
+    while (!pool->drained()) take_all();
+    producers.clear();
+    EXPECT_EQ(taken, succeeded.load());
+    EXPECT_EQ(taken, pool->end_offset());
+    EXPECT_TRUE(pool->drained());
+  }
+}
+
+}  // namespace
+}  // namespace varve::writer
