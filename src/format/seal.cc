@@ -19,6 +19,13 @@ std::size_t body_bytes(const SealBody& body) {
   return 8 + 1 + stored_host(body).size() + history_bytes(newest(body.history).size()) + checksum_bytes;
 }
 
+// Of the whole object but its two checksums: a body cannot be another seal's. (With the header's own
+// checksum inside, every sound header would leave the same remainder.)
+std::uint32_t checksum_of(std::span<const std::byte> object) {
+  const std::uint32_t of_header = crc32c(object.first(header_bytes - checksum_bytes));
+  return crc32c(object.subspan(header_bytes, object.size() - header_bytes - checksum_bytes), of_header);
+}
+
 Error damaged(const Header& header, std::string_view how) {
   return {Code::corruption, fmt::format("the seal at {} {}", header.seq, how)};
 }
@@ -46,8 +53,7 @@ std::vector<std::byte> encode_seal(Header header, const SealBody& body) {
   fields.field(static_cast<std::uint8_t>(host.size()));
   fields.bytes(std::as_bytes(std::span(host)));
   write_history(fields, history);
-  // Over the header as well: a body cannot be another seal's.
-  fields.field(crc32c(std::span(object).first(object.size() - checksum_bytes)));
+  fields.field(checksum_of(object));
   return object;
 }
 
@@ -58,12 +64,10 @@ Result<SealBody> decode_seal(std::span<const std::byte> object, const Header& he
                    fmt::format("is {} bytes long, its header says {}", object.size(), header.object_bytes));
   }
   if (object.size() < header_bytes + checksum_bytes) return damaged(header, "has no body");
-  const auto covered = object.first(object.size() - checksum_bytes);
-  if (field_at<std::uint32_t>(object, covered.size()) != crc32c(covered)) {
-    return damaged(header, "has a damaged body: wrong checksum");
-  }
+  const auto stored = field_at<std::uint32_t>(object, object.size() - checksum_bytes);
+  if (stored != checksum_of(object)) return damaged(header, "has a damaged body: wrong checksum");
 
-  FieldReader fields(covered.subspan(header_bytes));
+  FieldReader fields(object.subspan(header_bytes, object.size() - header_bytes - checksum_bytes));
   SealBody body;
   std::uint8_t host_bytes = 0;
   fields.field(body.pid);
