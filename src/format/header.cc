@@ -70,13 +70,11 @@ std::string_view broken_rule_of_seal(const Header& h) {
   if (h.has(flag::closing)) return "a seal closes nothing";
   if (h.record_count != 0) return "a seal has no records";
   if (h.object_bytes != h.body_end) return "a seal ends with its body";
+  if (h.epoch != h.seq) return "a seal's seq is its epoch";
   if (h.has(flag::ahead)) {
     if (h.first_offset != 0 || h.previous_hash != 0) return "a seal ahead knows nothing of what is before it";
     if (h.has(flag::fences_nobody)) return "a seal ahead is there to fence";
-    if (h.epoch > h.seq) return "no epoch is later than its objects";
-    return {};
   }
-  if (h.epoch != h.seq) return "a seal's seq is its epoch";
   return {};
 }
 
@@ -89,8 +87,8 @@ std::string_view broken_rule(const Header& h) {
   if (h.object_bytes > max_object_bytes) return "an object is smaller than 4 GiB";
 
   if (h.lowest_live > h.anchor) return "what is live begins at or below the anchor";
-  if (h.anchor >= h.durable_seq && h.durable_seq != 0) return "the anchor is below the durable seq";
-  if (h.anchor > h.durable_seq) return "the anchor is below the durable seq";
+  const bool nothing_durable = h.anchor == 0 && h.durable_seq == 0;
+  if (h.anchor >= h.durable_seq && !nothing_durable) return "the anchor is below the durable seq";
   if (h.durable_seq > h.seq) return "the durable seq is at most the object's own";
   if (h.start_offset > h.durable_offset) return "the log starts within what is durable";
   if (!h.has(flag::ahead) && h.durable_offset > h.first_offset)

@@ -55,7 +55,7 @@ struct Header {
   Id log_id;
   Id writer_id;
   Seq seq = 0;
-  Seq epoch = 0;            ///< the seq of the seal that this object's writer owns the log by
+  Seq epoch = 0;            ///< DATA: the seq of the seal that its writer owns the log by. SEAL: its own
   Offset first_offset = 0;  ///< of this object's first record; with none, of the next one
   std::uint32_t record_count = 0;
   std::uint32_t window = 0;        ///< W, the same in every object of a log
@@ -69,7 +69,7 @@ struct Header {
   Seq durable_seq = 0;        ///< the place after `anchor`: every chain object below is stored
   Offset durable_offset = 0;  ///< the first offset at `durable_seq`
 
-  std::uint64_t previous_hash = 0;        ///< `hash` of the header before it in the chain; 0 for the first
+  std::uint64_t previous_hash = 0;        ///< `hash_of` the header before it in the chain; 0 for the first
   std::int64_t created_unix_ms = 0;       ///< when the batch was closed; the writer's clock
   std::int64_t first_append_unix_ms = 0;  ///< when its first record came; 0 without records
 

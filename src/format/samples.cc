@@ -125,6 +125,7 @@ Header ahead_header() {
   Header header = first_seal_header();
   header.flags = flag::ahead;
   header.seq = 100;
+  header.epoch = 100;
   header.start_offset = 10;
   header.lowest_live = 64;
   header.anchor = 70;
