@@ -22,7 +22,7 @@ struct Record {
 
 struct ReaderOptions {
   /// The first record wanted. Unset: the log's start. The end offset itself is valid (nothing yet).
-  std::optional<Offset> from;
+  std::optional<Offset> from = {};
 
   /// False: `next` ends at the log's present tail. True: it waits there for more.
   bool follow = false;

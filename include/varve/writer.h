@@ -30,12 +30,12 @@ struct WriterOptions {
 
   /// How long a record may wait for company while other uploads are outstanding. 0 to 60,000.
   /// With none outstanding it is uploaded at once.
-  std::uint32_t linger_ms = 5;
+  std::uint32_t linger_ms = 2;
 
   /// Bounds what small batches cost: uploads of batches that are not full, per second, sustained.
   /// 0 means no bound. Unset: 100 where requests cost money (`Store::requests_are_priced`), no
   /// bound elsewhere. Full batches are never held back; they use the allowance up.
-  std::optional<double> puts_per_second;
+  std::optional<double> puts_per_second = {};
 
   /// How many uploads may exceed that rate after a quiet time. At least 1.
   double put_burst = 200;
@@ -114,7 +114,6 @@ class Reservation {
 
  private:
   friend class Writer;
-  struct Claim;
   Reservation() = default;
   std::span<std::byte> bytes_;
   Offset offset_ = 0;
@@ -150,7 +149,7 @@ struct WriterStatus {
   std::uint64_t objects_acknowledged = 0;
   std::uint64_t put_retries = 0;
   bool waiting_for_store = false;  ///< the oldest upload failed at least once and is tried again
-  std::optional<Error> failure;    ///< why the writer ended: fenced, gave up, corruption, closed
+  std::optional<Error> failure = {};///< why the writer ended: fenced, gave up, corruption, closed
 };
 
 /// The one writer of a log. Opening takes the log over: the writer before it, wherever it runs,
@@ -194,9 +193,9 @@ class Writer {
   /// As `append`; the future has the outcome. Allocates (a std::future must).
   std::future<Result<Offset>> append_future(std::span<const std::byte> record);
 
-  /// `Result<Offset> r = co_await writer.append_async(record);` appends at the `co_await`, resumes
-  /// on the acknowledgement thread. `record` must live until then... until the call returns to the
-  /// awaiting function's caller; it is copied at once. No allocation.
+  /// `Result<Offset> r = co_await writer.append_async(record);` appends (and copies `record`) at the
+  /// `co_await`, and resumes with the outcome on the acknowledgement thread, under the rules of
+  /// `AppendCallback`. No allocation.
   class AppendAwaiter;
   [[nodiscard]] AppendAwaiter append_async(std::span<const std::byte> record);
 

@@ -197,9 +197,9 @@ std::optional<std::uint64_t> Appender::next_tick_ms() const {
 std::vector<Command> Appender::take_commands() { return std::exchange(commands_, {}); }
 
 void Appender::begin_trim(Offset before, Seq lowest_live) {
-  VARVE_INVARIANT(before >= start_offset_ && before <= durable_offset_ && lowest_live <= anchor_);
+  VARVE_INVARIANT(before >= start_offset_ && before <= durable_offset_);
   start_offset_ = before;
-  lowest_live_ = std::max(lowest_live_, lowest_live);
+  lowest_live_ = std::max(lowest_live_, std::min(lowest_live, anchor_));  // the newest is always kept
   trim_pending_ = true;
 }
 

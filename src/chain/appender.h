@@ -73,8 +73,8 @@ class Appender {
   // Trimming. ----------------------------------------------------------------------------------
 
   /// From the next object on, headers say that the log begins at `before`, whose object is
-  /// `lowest_live`. The caller has checked `start_offset() <= before <= durable_offset()`, and that
-  /// `lowest_live` is acknowledged.
+  /// `lowest_live` (at most the newest acknowledged one is kept to). The caller has checked
+  /// `start_offset() <= before <= durable_offset()`.
   void begin_trim(Offset before, Seq lowest_live);
   /// A trim waits for an object to carry it: submit one, empty if need be.
   [[nodiscard]] bool trim_wants_object() const { return trim_pending_; }
@@ -98,6 +98,7 @@ class Appender {
   [[nodiscard]] bool waiting_for_store() const;
   [[nodiscard]] std::uint64_t retries() const { return retries_; }
   [[nodiscard]] bool closed() const { return closing_ && window_.empty(); }
+  [[nodiscard]] bool checkpoint_in_flight() const { return checkpoint_in_flight_; }
 
   /// Why nothing will be acknowledged any more. `code() == fenced`: another writer owns the log.
   [[nodiscard]] const std::optional<Error>& ending() const { return ending_; }

@@ -1,0 +1,43 @@
+#include "writer/acknowledger.h"
+
+#include <utility>
+
+namespace varve::writer {
+
+Acknowledger::Acknowledger(std::shared_ptr<BatchPool> pool)
+    : pool_(std::move(pool)), thread_([this] { run(); }) {}
+
+Acknowledger::~Acknowledger() { finish(); }
+
+void Acknowledger::ended(Batch& batch, std::optional<Error> error) {
+  const std::lock_guard lock(mutex_);
+  queue_.push_back({&batch, std::move(error)});
+  wake_.notify_one();
+}
+
+void Acknowledger::finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    finishing_ = true;
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Acknowledger::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return finishing_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    const Ended ended = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    ended.batch->for_each_callback([&ended](Offset offset, AppendCallback& callback) {
+      callback(ended.error ? Result<Offset>(*ended.error) : Result<Offset>(offset));
+    });
+    pool_->release(*ended.batch);
+    lock.lock();
+  }
+}
+
+}  // namespace varve::writer

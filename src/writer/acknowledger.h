@@ -1,0 +1,45 @@
+// The thread that runs callbacks: batch by batch in offset order, so that a slow callback delays
+// later acknowledgements and nothing else.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "writer/batch_pool.h"
+
+namespace varve::writer {
+
+class Acknowledger {
+ public:
+  explicit Acknowledger(std::shared_ptr<BatchPool> pool);
+  ~Acknowledger();
+  Acknowledger(const Acknowledger&) = delete;
+  Acknowledger& operator=(const Acknowledger&) = delete;
+
+  /// `batch` has ended, durable or by `error`: its callbacks are told, then it is released. Calls
+  /// must come in offset order, from one thread.
+  void ended(Batch& batch, std::optional<Error> error);
+
+  /// Returns when everything handed over was told. Not from a callback.
+  void finish();
+
+ private:
+  struct Ended {
+    Batch* batch;
+    std::optional<Error> error;
+  };
+  void run();
+
+  std::shared_ptr<BatchPool> pool_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Ended> queue_;  // bounded by the pool: each entry is one of its batches
+  bool finishing_ = false;
+  std::thread thread_;
+};
+
+}  // namespace varve::writer

@@ -1,0 +1,83 @@
+// What the pilot has to hear: answers of the store, and the wishes of the writer's callers. Store
+// callbacks keep it alive, so that an answer may come after the writer has gone.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "chain/request.h"
+#include "format/header.h"
+#include "varve/result.h"
+#include "writer/trimming.h"
+
+namespace varve::writer {
+
+struct PutAnswered {
+  Seq seq;
+  std::optional<Error> error;
+};
+struct Looked {
+  Seq seq;
+  Result<format::Header> found;
+};
+struct CheckpointAnswered {
+  bool stored;
+};
+struct SweepAnswered {
+  chain::Reply reply;
+};
+/// Upload everything below `offset` without waiting for company.
+struct FlushWish {
+  Offset offset;
+};
+/// Nothing more is appended: upload the rest, the last one marked as the end.
+struct CloseWish {};
+/// The time to close is over.
+struct AbandonWish {
+  Error error;
+};
+using Letter = std::variant<PutAnswered, Looked, CheckpointAnswered, SweepAnswered, FlushWish, TrimWish,
+                            CloseWish, AbandonWish>;
+
+/// Thread-safe. Bounded by what is in flight: a letter is an answer to one request, or a wish.
+class Mailbox {
+ public:
+  void post(Letter letter) {
+    const std::lock_guard lock(mutex_);
+    letters_.push_back(std::move(letter));
+    arrival_.notify_one();
+  }
+
+  /// Something changed that is seen elsewhere: wake up and look.
+  void nudge() {
+    const std::lock_guard lock(mutex_);
+    nudged_ = true;
+    arrival_.notify_one();
+  }
+
+  /// All letters, as soon as there is one, or a nudge, or at `deadline`.
+  std::vector<Letter> take(std::optional<std::chrono::steady_clock::time_point> deadline) {
+    std::unique_lock lock(mutex_);
+    const auto some = [this] { return nudged_ || !letters_.empty(); };
+    if (deadline) {
+      arrival_.wait_until(lock, *deadline, some);
+    } else {
+      arrival_.wait(lock, some);
+    }
+    nudged_ = false;
+    return std::exchange(letters_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrival_;
+  std::vector<Letter> letters_;
+  bool nudged_ = false;
+};
+
+}  // namespace varve::writer

@@ -1,0 +1,291 @@
+#include "writer/pilot.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "format/trailer.h"
+#include "writer/system.h"
+
+namespace varve::writer {
+
+using chain::Command;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+Bytes empty_object() {
+  auto memory = std::make_shared<std::vector<std::byte>>(format::header_bytes + format::trailer_bytes(0));
+  format::encode_trailer({}, std::span(*memory).subspan(format::header_bytes));
+  return {*memory, memory};
+}
+
+}  // namespace
+
+Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options)
+    : courier_(std::move(courier)),
+      appender_(ownership, options.appender),
+      trimming_(appender_),
+      pacing_(options.pacing),
+      pool_(BatchPool::create({.batch_bytes = options.batch_bytes,
+                               .buffered_bytes_max = options.buffered_bytes_max,
+                               .window = ownership.next.window,
+                               .first_offset = ownership.next.offset},
+                              *this)),
+      watermark_(ownership.next.offset),
+      sweep_from_(ownership.swept_below),
+      acknowledger_(std::make_unique<Acknowledger>(pool_)) {
+  publish();
+  drop(ownership.leftovers);
+  thread_ = std::thread([this] { run(); });
+}
+
+Pilot::~Pilot() { finish(Clock::now()); }
+
+void Pilot::finish(Clock::time_point deadline) {
+  {
+    std::unique_lock lock(finished_mutex_);
+    const auto finished = [this] { return is_finished_; };
+    if (deadline == Clock::time_point::max()) {
+      finished_changed_.wait(lock, finished);
+    } else if (!finished_changed_.wait_until(lock, deadline, finished)) {
+      wish(AbandonWish{Error(Code::timed_out, "closed before everything was stored")});
+      finished_changed_.wait(lock, finished);
+    }
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Pilot::run() {
+  send_sweep(trimming_.sweep_leftovers(sweep_from_));
+  while (!finished()) {
+    hear(mailbox_->take(next_wake()));
+    appender_.tick(now_ms());
+    submit_ready();
+    submit_empty_if_wanted();
+    close_active_if_due();
+    carry_out_commands();
+    if (appender_.ending()) fail_the_rest();
+    publish();
+  }
+  acknowledger_->finish();
+  if (!appender_.ending()) watermark_.end(Error(Code::closed, "the writer is closed"));
+  publish();
+  const std::lock_guard lock(finished_mutex_);
+  is_finished_ = true;
+  finished_changed_.notify_all();
+}
+
+bool Pilot::finished() const {
+  if (appender_.ending()) return pool_->drained();
+  return closing_ && appender_.closed() && trimming_.idle() && !appender_.checkpoint_in_flight();
+}
+
+void Pilot::hear(std::vector<Letter> letters) {
+  for (Letter& letter : letters) {
+    std::visit([this](auto& one) { hear_one(one); }, letter);
+  }
+}
+
+void Pilot::hear_one(PutAnswered& letter) { appender_.on_put(letter.seq, letter.error, now_ms()); }
+void Pilot::hear_one(Looked& letter) { appender_.on_look(letter.seq, letter.found, now_ms()); }
+void Pilot::hear_one(CheckpointAnswered& letter) { appender_.on_checkpoint(letter.stored); }
+void Pilot::hear_one(SweepAnswered& letter) { send_sweep(trimming_.on_reply(letter.reply, now_unix_ms())); }
+void Pilot::hear_one(FlushWish& letter) { flush_below_ = std::max(flush_below_, letter.offset); }
+
+void Pilot::hear_one(TrimWish& letter) {
+  if (appender_.ending()) return letter.report.set_value(*appender_.ending());
+  if (closing_) return letter.report.set_value(Error(Code::closed, "the writer is closed"));
+  trimming_.begin(std::move(letter));
+  send_sweep(trimming_.on_acknowledged(now_unix_ms()));
+}
+
+void Pilot::hear_one(CloseWish& /*letter*/) {
+  closing_ = true;
+  pool_->stop(Error(Code::closed, "the writer is closed"));
+}
+
+void Pilot::hear_one(AbandonWish& letter) {
+  closing_ = true;
+  appender_.abandon(letter.error);
+}
+
+void Pilot::submit_ready() {
+  while (appender_.can_submit()) {
+    Batch* batch = pool_->take_ready();
+    if (batch == nullptr) return;
+    submit(batch);
+  }
+}
+
+// Gives the batch its place in the log and its header; an object without records if there is none.
+void Pilot::submit(Batch* batch) {
+  chain::BatchShape shape;
+  Flight flight{.batch = batch, .object = {}};
+  std::span<std::byte, format::header_bytes> front(static_cast<std::byte*>(nullptr), format::header_bytes);
+  if (batch != nullptr) {
+    const std::span<const format::IndexEntry> index = batch->index();
+    format::encode_trailer(index, batch->trailer());
+    shape.record_count = batch->records();
+    shape.body_end = format::header_bytes + batch->body_bytes();
+    shape.object_bytes = batch->object_bytes();
+    shape.first_append_unix_ms = batch->first_append_unix_ms();
+    front = batch->header();
+    VARVE_INVARIANT(batch->first_offset() == appender_.end_offset());
+  } else {
+    flight.object = empty_object();
+    shape.object_bytes = flight.object.data.size();
+    front = std::span<std::byte, format::header_bytes>(const_cast<std::byte*>(flight.object.data.data()),
+                                                       format::header_bytes);
+  }
+  // Only a batch that surely is the last may say so.
+  shape.closing = closing_ && pool_->drained();
+  const format::Header header = appender_.submit(shape, now_unix_ms(), now_ms());
+  format::encode_header(header, front);
+  if (batch != nullptr) flight.object = pool_->share(*batch, shape.object_bytes);
+  flights_.emplace(header.seq, std::move(flight));
+  pacing_.spend(now_ms());
+}
+
+void Pilot::submit_empty_if_wanted() {
+  if (!appender_.can_submit()) return;
+  const bool nothing_collected = !pool_->active() && pool_->oldest_closed() == nullptr;
+  if (!nothing_collected) return;
+  const bool close_now = closing_ && pool_->drained() && trimming_.idle();
+  if (close_now || appender_.trim_wants_object()) submit(nullptr);
+}
+
+void Pilot::close_active_if_due() {
+  active_due_ms_.reset();
+  if (!appender_.can_submit() || pool_->oldest_closed() != nullptr) return;
+  const auto active = pool_->active();
+  if (!active) return;
+  const bool hurry = closing_ || appender_.trim_wants_object() || flush_below_ > appender_.end_offset();
+  const std::uint64_t now = now_ms();
+  const std::uint64_t due =
+      hurry ? now
+            : pacing_.due_ms(std::min(first_record_ms_.load(std::memory_order_relaxed), now),
+                             appender_.in_flight() == 0, now);
+  if (due > now) {
+    active_due_ms_ = due;
+    return;
+  }
+  pool_->close_active();
+  submit_ready();  // often it is complete already; otherwise `batch_ready` will nudge
+}
+
+void Pilot::carry_out_commands() {
+  // Carrying out may give rise to more (an acknowledged trim), but each round ends something.
+  for (std::vector<Command> commands = appender_.take_commands(); !commands.empty();
+       commands = appender_.take_commands()) {
+    for (const Command& command : commands) carry_out(command);
+  }
+}
+
+void Pilot::carry_out(const Command& command) {
+  const Seq seq = command.seq;
+  switch (command.kind) {
+    case Command::Kind::put:
+      return courier_.put_object(
+          seq, flights_.at(seq).object, [mailbox = mailbox_, seq](const Result<void>& stored) {
+            mailbox->post(PutAnswered{seq, stored ? std::nullopt : std::optional(stored.error())});
+          });
+    case Command::Kind::look:
+      return courier_.send(chain::Request::make(chain::Request::Kind::get_header, seq),
+                           [mailbox = mailbox_, seq](const chain::Reply& reply) {
+                             mailbox->post(Looked{seq, chain::header_in(reply)});
+                           });
+    case Command::Kind::acknowledge: {
+      const Flight flight = std::move(flights_.extract(seq).mapped());
+      ++objects_acknowledged_;
+      watermark_.advance(appender_.durable_offset());
+      if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);
+      return send_sweep(trimming_.on_acknowledged(now_unix_ms()));
+    }
+    case Command::Kind::checkpoint: {
+      chain::Request request = chain::Request::make(chain::Request::Kind::put_checkpoint);
+      request.body = format::encode_checkpoint(appender_.checkpoint());
+      return courier_.send(std::move(request), [mailbox = mailbox_](const chain::Reply& reply) {
+        mailbox->post(CheckpointAnswered{!reply.error});
+      });
+    }
+  }
+}
+
+void Pilot::send_sweep(chain::Requests requests) {
+  for (chain::Request& request : requests) {
+    courier_.send(std::move(request), [mailbox = mailbox_](chain::Reply reply) {
+      mailbox->post(SweepAnswered{std::move(reply)});
+    });
+  }
+}
+
+// What lies in voids can never count; if the store does not manage now, a later trim comes by.
+void Pilot::drop(const std::vector<chain::ListedSeq>& leftovers) {
+  chain::Request request = chain::Request::make(chain::Request::Kind::remove);
+  for (const chain::ListedSeq& leftover : leftovers) {
+    request.seqs.push_back(leftover.seq);
+    if (request.seqs.size() == chain::page_limit) break;
+  }
+  if (!request.seqs.empty()) courier_.send(std::move(request), [](const chain::Reply&) {});
+}
+
+// Nothing will be acknowledged any more: everyone is told, in offset order, what became of theirs.
+void Pilot::fail_the_rest() {
+  const Error& ending = *appender_.ending();
+  pool_->stop(ending);
+  trimming_.fail(ending);
+  for (auto& [seq, flight] : flights_) {
+    if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, appender_.fate_of(seq));
+  }
+  flights_.clear();
+  pool_->close_active();
+  while (Batch* batch = pool_->take_ready()) acknowledger_->ended(*batch, appender_.fate_of_unsent());
+  watermark_.end(ending);
+}
+
+std::optional<Clock::time_point> Pilot::next_wake() const {
+  std::optional<std::uint64_t> at = appender_.next_tick_ms();
+  if (active_due_ms_) at = at ? std::min(*at, *active_due_ms_) : *active_due_ms_;
+  if (!at) return std::nullopt;
+  return Clock::time_point(std::chrono::milliseconds(*at));
+}
+
+std::uint64_t Pilot::now_ms() const {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count());
+}
+
+std::int64_t Pilot::now_unix_ms() noexcept { return unix_ms(); }
+
+void Pilot::first_record() noexcept {
+  first_record_ms_.store(now_ms(), std::memory_order_relaxed);
+  mailbox_->nudge();
+}
+
+void Pilot::batch_ready() noexcept { mailbox_->nudge(); }
+
+void Pilot::publish() {
+  const std::lock_guard lock(status_mutex_);
+  status_.start_offset = appender_.durable_start_offset();
+  status_.durable_offset = appender_.durable_offset();
+  status_.epoch = appender_.epoch();
+  status_.window = appender_.window();
+  status_.uploads_in_flight = appender_.ending() ? 0 : appender_.in_flight();
+  status_.objects_acknowledged = objects_acknowledged_;
+  status_.put_retries = appender_.retries();
+  status_.waiting_for_store = appender_.waiting_for_store();
+  status_.failure = watermark_.ending();
+}
+
+WriterStatus Pilot::status() const {
+  WriterStatus status;
+  {
+    const std::lock_guard lock(status_mutex_);
+    status = status_;
+  }
+  status.end_offset = pool_->end_offset();
+  status.buffered_bytes = pool_->buffered_bytes();
+  return status;
+}
+
+}  // namespace varve::writer

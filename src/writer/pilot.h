@@ -1,0 +1,110 @@
+// The thread that drives uploads: takes complete batches, lets the chain's appender decide, carries
+// its commands to the store, and the store's answers back to it.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "chain/appender.h"
+#include "courier/courier.h"
+#include "writer/acknowledger.h"
+#include "writer/batch_pool.h"
+#include "writer/mailbox.h"
+#include "writer/pacing.h"
+#include "writer/trimming.h"
+#include "writer/watermark.h"
+
+namespace varve::writer {
+
+struct PilotOptions {
+  std::size_t batch_bytes;
+  std::size_t buffered_bytes_max;
+  chain::AppenderOptions appender;
+  Pacing pacing;
+};
+
+class Pilot final : public BatchListener {
+ public:
+  Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options);
+  ~Pilot();
+  Pilot(const Pilot&) = delete;
+  Pilot& operator=(const Pilot&) = delete;
+
+  [[nodiscard]] BatchPool& pool() { return *pool_; }
+  [[nodiscard]] const Watermark& watermark() const { return watermark_; }
+  [[nodiscard]] WriterStatus status() const;
+
+  /// Wishes; see mailbox.h. The outcome shows in the watermark, a trim's in its promise.
+  void wish(Letter letter) { mailbox_->post(std::move(letter)); }
+
+  /// Waits until the writer has ended and all callbacks were told; after `deadline` it is abandoned,
+  /// and ends for that. Not from a callback.
+  void finish(std::chrono::steady_clock::time_point deadline);
+
+  // BatchListener
+  void first_record() noexcept override;
+  void batch_ready() noexcept override;
+  std::int64_t now_unix_ms() noexcept override;
+
+ private:
+  struct Flight {
+    Batch* batch = nullptr;  // null for an object without records
+    Bytes object;
+  };
+
+  void run();
+  void hear(std::vector<Letter> letters);
+  void hear_one(PutAnswered& letter);
+  void hear_one(Looked& letter);
+  void hear_one(CheckpointAnswered& letter);
+  void hear_one(SweepAnswered& letter);
+  void hear_one(FlushWish& letter);
+  void hear_one(TrimWish& letter);
+  void hear_one(CloseWish& letter);
+  void hear_one(AbandonWish& letter);
+
+  void submit_ready();
+  void submit(Batch* batch);
+  void submit_empty_if_wanted();
+  void close_active_if_due();
+  void carry_out_commands();
+  void carry_out(const chain::Command& command);
+  void send_sweep(chain::Requests requests);
+  void drop(const std::vector<chain::ListedSeq>& leftovers);
+  void fail_the_rest();
+  void publish();
+  [[nodiscard]] bool finished() const;
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> next_wake() const;
+  [[nodiscard]] std::uint64_t now_ms() const;
+
+  courier::Courier courier_;
+  chain::Appender appender_;
+  Trimming trimming_;
+  Pacing pacing_;
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  std::shared_ptr<BatchPool> pool_;
+  Watermark watermark_;
+  std::map<Seq, Flight> flights_;
+  Seq sweep_from_;
+  Offset flush_below_ = 0;
+  bool closing_ = false;
+  std::optional<std::uint64_t> active_due_ms_;
+  std::atomic<std::uint64_t> first_record_ms_{0};
+  std::uint64_t objects_acknowledged_ = 0;
+
+  mutable std::mutex status_mutex_;
+  WriterStatus status_;
+
+  std::mutex finished_mutex_;
+  std::condition_variable finished_changed_;
+  bool is_finished_ = false;
+
+  std::unique_ptr<Acknowledger> acknowledger_;
+  std::thread thread_;
+};
+
+}  // namespace varve::writer

@@ -1,0 +1,17 @@
+// What a writer asks of the machine it runs on: the time, and a name for itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "format/header.h"
+
+namespace varve::writer {
+
+[[nodiscard]] std::int64_t unix_ms();
+/// 128 random bits from the system.
+[[nodiscard]] format::Id random_id();
+[[nodiscard]] std::string host_name();
+[[nodiscard]] std::uint64_t process_id();
+
+}  // namespace varve::writer

@@ -1,0 +1,50 @@
+// One trim at a time, from the wish to the last deletion, driven by the pilot: first the new start
+// must be durable in the log, only then is the store swept.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <optional>
+
+#include "chain/appender.h"
+#include "chain/sweep.h"
+#include "varve/writer.h"
+
+namespace varve::writer {
+
+struct TrimWish {
+  Offset before = 0;
+  Seq lowest_live = 0;  ///< the object that holds `before`
+  TrimOptions options;
+  std::promise<Result<TrimReport>> report;
+};
+
+class Trimming {
+ public:
+  explicit Trimming(chain::Appender& appender) : appender_(appender) {}
+
+  /// Takes a wish on; one at a time.
+  void begin(TrimWish wish);
+  /// Finishes what an earlier owner's trim left undeleted.
+  chain::Requests sweep_leftovers(Seq from);
+
+  /// Something was acknowledged: the trim may be durable now. Returns the sweep's first requests.
+  chain::Requests on_acknowledged(std::int64_t now_unix_ms);
+  chain::Requests on_reply(const chain::Reply& reply, std::int64_t now_unix_ms);
+  /// The writer has ended: so has the wish.
+  void fail(const Error& error);
+  [[nodiscard]] bool idle() const { return !wish_ && !sweep_; }
+
+ private:
+  chain::Requests start_sweep(chain::SweepPlan plan);
+  void finish_if_done();
+
+  chain::Appender& appender_;
+  std::optional<TrimWish> wish_;
+  std::optional<chain::Sweep> sweep_;
+  bool sweep_is_wished_ = false;
+  Seq sweeping_below_ = 0;
+};
+
+}  // namespace varve::writer

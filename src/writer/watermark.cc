@@ -1,0 +1,33 @@
+#include "writer/watermark.h"
+
+#include <fmt/format.h>
+
+namespace varve::writer {
+
+using Clock = std::chrono::steady_clock;
+
+Clock::time_point deadline_after(std::chrono::milliseconds timeout) {
+  const Clock::time_point now = Clock::now();
+  const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::time_point::max() - now);
+  return timeout >= most ? Clock::time_point::max() : now + timeout;
+}
+
+Result<void> Watermark::wait(Offset offset, std::chrono::milliseconds timeout) const {
+  const Clock::time_point deadline = deadline_after(timeout);
+  std::unique_lock lock(mutex_);
+  const auto settled = [&] { return durable_ >= offset || ending_; };
+  if (deadline == Clock::time_point::max()) {
+    moved_.wait(lock, settled);
+  } else {
+    moved_.wait_until(lock, deadline, settled);
+  }
+  if (durable_ >= offset) return {};
+  if (ending_) return *ending_;
+  return Error(Code::timed_out,
+               fmt::format("offset {} is not durable after {} ms (durable: {}); the writer goes on, "
+                           "wait again",
+                           offset, timeout.count(), durable_))
+      .with_outcome(WriteOutcome::unknown);
+}
+
+}  // namespace varve::writer

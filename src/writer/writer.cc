@@ -1,0 +1,218 @@
+#include "varve/writer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "chain/locate.h"
+#include "writer/opening.h"
+#include "writer/pilot.h"
+
+namespace varve {
+
+namespace {
+
+// What small batches may cost where requests do, unless the user says otherwise.
+constexpr double priced_puts_per_second = 100;
+
+writer::PilotOptions pilot_options(const WriterOptions& options, const Store& store,
+                                   std::uint64_t jitter_seed) {
+  const double default_rate = store.requests_are_priced() ? priced_puts_per_second : 0;
+  return {.batch_bytes = options.batch_bytes,
+          .buffered_bytes_max = options.buffered_bytes_max,
+          .appender = {.give_up_ms = options.give_up_ms,
+                       .checkpoint_every_objects = options.checkpoint_every_objects,
+                       .retry = {},
+                       .jitter_seed = jitter_seed},
+          .pacing = writer::Pacing(options.puts_per_second.value_or(default_rate), options.put_burst,
+                                   options.linger_ms)};
+}
+
+std::uint64_t seed_from(const format::Id& id) {
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, id.bytes.data(), sizeof seed);
+  return seed;
+}
+
+}  // namespace
+
+class Writer::Impl {
+ public:
+  Impl(courier::Courier courier, const chain::Ownership& ownership, const WriterOptions& options)
+      : courier_(courier),
+        pilot_(std::move(courier), ownership,
+               pilot_options(options, courier_.store(), seed_from(ownership.writer_id))) {}
+
+  writer::BatchPool& pool() { return pilot_.pool(); }
+  writer::Pilot& pilot() { return pilot_; }
+
+  Result<void> flush(std::chrono::milliseconds timeout) {
+    const Offset all = pool().end_offset();
+    pilot_.wish(writer::FlushWish{all});
+    return pilot_.watermark().wait(all, timeout);
+  }
+
+  Result<TrimReport> trim(Offset before, TrimOptions options) {
+    const std::lock_guard one_at_a_time(trim_mutex_);
+    const WriterStatus now = pilot_.status();
+    if (now.failure) return *now.failure;
+    if (before > now.durable_offset) {
+      return Error(Code::out_of_range, fmt::format("cannot trim before {}: the log is durable up to {}",
+                                                   before, now.durable_offset))
+          .with_valid_range({now.start_offset, now.durable_offset});
+    }
+    Seq lowest_live = 0;
+    if (before > now.start_offset) {
+      const Result<chain::Position> place = locate(before);
+      if (!place) return place.error();
+      lowest_live = place->seq;
+    }
+    writer::TrimWish wish{.before = before, .lowest_live = lowest_live, .options = options, .report = {}};
+    std::future<Result<TrimReport>> report = wish.report.get_future();
+    pilot_.wish(std::move(wish));
+    return report.get();
+  }
+
+  Result<void> close(std::chrono::milliseconds timeout) {
+    const auto deadline = writer::deadline_after(timeout);
+    const std::lock_guard one_at_a_time(close_mutex_);
+    if (!closed_) {
+      const Offset all = pool().end_offset();
+      pilot_.wish(writer::CloseWish{});
+      pilot_.finish(deadline);
+      closed_ = true;
+      const WriterStatus end = pilot_.status();
+      if (end.failure && end.failure->code() != Code::closed) {
+        outcome_ = *end.failure;
+      } else if (end.durable_offset < all) {
+        outcome_ = Error(Code::internal, "the writer closed without storing everything");
+      }
+    }
+    return outcome_ ? Result<void>(*outcome_) : Result<void>();
+  }
+
+ private:
+  // Objects may be trimmed away by nobody but us: what is missing here is missing.
+  Result<chain::Position> locate(Offset offset) {
+    chain::Survey survey({.want_history = true});
+    const Result<chain::TailView> view = courier::run(courier_, survey);
+    if (!view) return view.error();
+    chain::Locate locate(*view, offset);
+    return courier::run(courier_, locate);
+  }
+
+  courier::Courier courier_;
+  writer::Pilot pilot_;
+  std::mutex trim_mutex_;
+  std::mutex close_mutex_;
+  bool closed_ = false;
+  std::optional<Error> outcome_;
+};
+
+Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Writer::~Writer() {
+  // Nobody is told here; whoever wants to know calls `close`.
+  const Result<void> closed = close(std::chrono::seconds(1));
+  static_cast<void>(closed);
+}
+
+Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, WriterOptions options) {
+  if (const Result<void> sane = writer::check(options); !sane) return sane.error();
+  courier::Courier courier(std::move(log));
+  const Result<chain::Ownership> ownership = writer::take_over(courier, options);
+  if (!ownership) return ownership.error();
+  return std::unique_ptr<Writer>(new Writer(std::make_unique<Impl>(std::move(courier), *ownership, options)));
+}
+
+Result<Offset> Writer::append(std::span<const std::byte> record, AppendCallback callback) {
+  return impl_->pool().append(record, callback);
+}
+
+Result<Offset> Writer::append_batch(std::span<const std::span<const std::byte>> records,
+                                    AppendCallback callback) {
+  return impl_->pool().append_batch(records, callback);
+}
+
+Result<Offset> Writer::append_wait(std::span<const std::byte> record, std::chrono::milliseconds timeout,
+                                   AppendCallback callback) {
+  const auto deadline = writer::deadline_after(timeout);
+  for (;;) {
+    const std::uint64_t turn = impl_->pool().room_turn();
+    Result<Offset> appended = impl_->pool().append(record, callback);
+    if (appended || appended.error().code() != Code::over_capacity) return appended;
+    if (!impl_->pool().wait_for_room(turn, deadline)) {
+      return Error(Code::timed_out, fmt::format("the writer stayed over capacity for {} ms: {}",
+                                                timeout.count(), appended.error().message()));
+    }
+  }
+}
+
+std::future<Result<Offset>> Writer::append_future(std::span<const std::byte> record) {
+  auto promise = std::make_unique<std::promise<Result<Offset>>>();
+  std::future<Result<Offset>> future = promise->get_future();
+  const auto tell = [waiting = promise.get()](const Result<Offset>& outcome) {
+    waiting->set_value(outcome);
+    delete waiting;
+  };
+  if (Result<Offset> appended = append(record, tell); !appended) {
+    promise->set_value(appended);
+  } else {
+    static_cast<void>(promise.release());  // the callback owns it now
+  }
+  return future;
+}
+
+Result<Reservation> Writer::reserve(std::size_t bytes) {
+  const Result<writer::Claim> claim = impl_->pool().reserve(bytes);
+  if (!claim) return claim.error();
+  Reservation reservation;
+  reservation.bytes_ = {writer::BatchPool::payload_of(*claim), bytes};
+  reservation.offset_ = claim->offset;
+  reservation.batch_ = claim->batch;
+  reservation.index_ = claim->index;
+  reservation.position_ = claim->position;
+  reservation.writer_ = this;
+  return reservation;
+}
+
+Reservation::Reservation(Reservation&& other) noexcept { *this = std::move(other); }
+
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  if (this == &other) return *this;
+  if (batch_ != nullptr) commit(0);
+  bytes_ = other.bytes_;
+  offset_ = other.offset_;
+  batch_ = std::exchange(other.batch_, nullptr);
+  index_ = other.index_;
+  position_ = other.position_;
+  writer_ = other.writer_;
+  return *this;
+}
+
+Reservation::~Reservation() {
+  if (batch_ != nullptr) commit(0);
+}
+
+void Reservation::commit(std::size_t used, AppendCallback callback) {
+  VARVE_INVARIANT(batch_ != nullptr && used <= bytes_.size());
+  const writer::Claim claim{.batch = static_cast<writer::Batch*>(std::exchange(batch_, nullptr)),
+                            .offset = offset_,
+                            .index = static_cast<std::uint32_t>(index_),
+                            .position = position_};
+  writer_->impl_->pool().commit(claim, bytes_.size(), used, callback);
+}
+
+Result<void> Writer::flush(std::chrono::milliseconds timeout) { return impl_->flush(timeout); }
+
+Result<void> Writer::wait_durable(Offset offset, std::chrono::milliseconds timeout) {
+  return impl_->pilot().watermark().wait(offset, timeout);
+}
+
+Result<TrimReport> Writer::trim(Offset before, TrimOptions options) { return impl_->trim(before, options); }
+
+Result<void> Writer::close(std::chrono::milliseconds timeout) { return impl_->close(timeout); }
+
+WriterStatus Writer::status() const { return impl_->pilot().status(); }
+
+}  // namespace varve
