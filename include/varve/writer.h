@@ -148,8 +148,8 @@ struct WriterStatus {
   std::uint64_t buffered_bytes = 0;
   std::uint64_t objects_acknowledged = 0;
   std::uint64_t put_retries = 0;
-  bool waiting_for_store = false;  ///< the oldest upload failed at least once and is tried again
-  std::optional<Error> failure = {};///< why the writer ended: fenced, gave up, corruption, closed
+  bool waiting_for_store = false;     ///< the oldest upload failed at least once and is tried again
+  std::optional<Error> failure = {};  ///< why the writer ended: fenced, gave up, corruption, closed
 };
 
 /// The one writer of a log. Opening takes the log over: the writer before it, wherever it runs,
