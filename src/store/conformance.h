@@ -47,6 +47,7 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
   void TearDown() override {
     if (!store_) store_ = GetParam().open();
+    ASSERT_NE(store_, nullptr);
     auto left = list_all_now(*store_, base_);
     ASSERT_TRUE(left) << left.error().message();
     std::vector<std::string> keys;

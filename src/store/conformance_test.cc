@@ -21,6 +21,12 @@ INSTANTIATE_TEST_SUITE_P(
     Stores, StoreConformance,
     testing::Values(
         StoreUnderTest{"memory", [] { return open("mem://conformance"); }},  //
+        StoreUnderTest{
+            "memoryWithLatency",
+            [] {
+              return open(
+                  "mem://conformance?put=200us,1ms,3ms&get=100us,1ms,2ms&stall=1%,3ms&bandwidth=1GiB");
+            }},
         StoreUnderTest{"file", open_file},
         StoreUnderTest{"faulty", [] { return std::make_shared<FaultyStore>(open("mem://conformance")); }},
         StoreUnderTest{"metered", [] { return std::make_shared<MeteredStore>(open("mem://conformance")); }}),

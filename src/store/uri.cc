@@ -26,16 +26,23 @@ std::optional<unsigned> hex_value(char c) {
   return std::nullopt;
 }
 
-Result<std::string> percent_decode(std::string_view text, std::string_view part) {
+enum class BarePercent { is_wrong, before_comma_or_end };
+
+/// `part` is what `text` is called in messages.
+Result<std::string> percent_decode(std::string_view text, std::string_view part,
+                                   BarePercent bare = BarePercent::is_wrong) {
   std::string decoded;
   for (std::size_t at = 0; at < text.size(); ++at) {
     char c = text[at];
-    if (c == '%') {
-      const auto high = at + 2 < text.size() ? hex_value(text[at + 1]) : std::nullopt;
-      const auto low = at + 2 < text.size() ? hex_value(text[at + 2]) : std::nullopt;
-      if (!high || !low)
+    const std::string_view rest = text.substr(at + 1);
+    const bool is_bare = bare == BarePercent::before_comma_or_end && (rest.empty() || rest[0] == ',');
+    if (c == '%' && !is_bare) {
+      const auto high = rest.size() >= 2 ? hex_value(rest[0]) : std::nullopt;
+      const auto low = rest.size() >= 2 ? hex_value(rest[1]) : std::nullopt;
+      if (!high || !low) {
         return invalid(
             fmt::format("in the {} a '%' is not followed by two hex digits; write %25 for '%'", part));
+      }
       c = static_cast<char>(*high * 16 + *low);
       at += 2;
     }
@@ -91,7 +98,8 @@ Result<void> parse_params(std::string_view text, std::map<std::string, std::stri
     if (name->empty())
       return invalid("a parameter has no name; parameters are written ?name=value&name=value");
     if (item.size() < 2) return invalid(fmt::format("the parameter '{}' has no value", *name));
-    auto value = percent_decode(item.substr(1), fmt::format("parameter '{}'", *name));
+    auto value = percent_decode(item.substr(1), fmt::format("parameter '{}'", *name),
+                                BarePercent::before_comma_or_end);
     if (!value) return value.error();
     if (!params.emplace(*name, *std::move(value)).second) {
       return invalid(fmt::format("the parameter '{}' is given twice", *name));

@@ -14,7 +14,8 @@
 
 namespace varve::store {
 
-/// A URI in parts, percent-decoded. A '%' starts an escape everywhere; '+' is itself.
+/// A URI in parts, percent-decoded. A '%' starts an escape, but for one before a ',' or the end of a
+/// parameter's value ("0.5%,2s"); '+' is itself.
 struct Uri {
   std::string scheme;     ///< lower case: "s3"
   std::string authority;  ///< bucket or name; may be empty

@@ -6,6 +6,7 @@
 
 #include "store/bytes.h"
 #include "store/key.h"
+#include "store/latency.h"
 
 namespace varve::store {
 
@@ -98,22 +99,35 @@ Result<std::vector<RemoveFailure>> MemoryStore::do_remove(const std::vector<std:
   return failures;
 }
 
-Result<std::shared_ptr<Store>> open_memory_store(const Uri& uri) {
+namespace {
+
+std::shared_ptr<Store> shared_by_name(const std::string& name) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<MemoryStore>> stores_by_name;
+  const std::lock_guard lock(mutex);
+  std::erase_if(stores_by_name, [](const auto& entry) { return entry.second.expired(); });
+  std::shared_ptr<MemoryStore> store = stores_by_name[name].lock();
+  if (!store) {
+    store = std::make_shared<MemoryStore>(name);
+    stores_by_name[name] = store;
+  }
+  return store;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Store>> open_memory_store(const Uri& uri) {
   if (uri.authority.empty()) return Error(Code::invalid_argument, "mem:// needs a name, as in mem://trial");
   if (!uri.path.empty()) {
     return Error(Code::invalid_argument, "mem://name is a whole store; it has no folders to open");
   }
-  if (auto known = expect_params(uri, {}); !known) return known.error();
-  const std::lock_guard lock(mutex);
-  std::erase_if(stores_by_name, [](const auto& entry) { return entry.second.expired(); });
-  std::shared_ptr<MemoryStore> store = stores_by_name[uri.authority].lock();
-  if (!store) {
-    store = std::make_shared<MemoryStore>(uri.authority);
-    stores_by_name[uri.authority] = store;
-  }
-  return std::shared_ptr<Store>(std::move(store));
+  if (auto known = expect_params(uri, {"put", "get", "stall", "bandwidth", "seed"}); !known)
+    return known.error();
+  const auto profile = parse_latency_profile(uri);
+  if (!profile) return profile.error();
+  std::shared_ptr<Store> store = shared_by_name(uri.authority);
+  if (uri.params.empty()) return store;
+  return std::make_shared<LatencyStore>(std::move(store), *profile);
 }
 
 }  // namespace varve::store

@@ -38,7 +38,8 @@ class MemoryStore final : public Store {
   Workers workers_;
 };
 
-/// `mem://name`: the store of that name while anyone holds it, a new one otherwise.
+/// `mem://name`: the store of that name while anyone holds it, a new one otherwise. Parameters put a
+/// `LatencyStore` of this caller's own before it.
 Result<std::shared_ptr<Store>> open_memory_store(const Uri& uri);
 
 }  // namespace varve::store
