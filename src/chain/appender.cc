@@ -74,6 +74,7 @@ void Appender::on_put(Seq seq, const std::optional<Error>& error, std::uint64_t 
   if (error->code() == Code::already_exists) {
     // Ours, from a try whose answer was lost? Or another's? Only what lies there can tell.
     upload.state = State::looking;
+    upload.ever_unknown = true;
     commands_.push_back({Command::Kind::look, seq});
     return;
   }

@@ -16,19 +16,24 @@ namespace {
 constexpr Seq probes_at_once = 8;
 }  // namespace
 
-Locate::Locate(const TailView& view, Offset target) : view_(view), target_(target), history_(view.history) {}
+Locate::Locate(const TailView& view, Offset target)
+    : valid_{view.start_offset(), view.tail.offset},
+      tail_(view.tail),
+      lowest_live_(view.lowest_live()),
+      newest_(view.newest.seq),
+      target_(target),
+      history_(view.history) {}
 
 Requests Locate::start() {
-  const OffsetRange valid{view_.start_offset(), view_.tail.offset};
-  if (target_ < valid.begin || target_ > valid.end) {
+  if (target_ < valid_.begin || target_ > valid_.end) {
     return fail(
         Error(Code::out_of_range, fmt::format("offset {} is not in the log: it holds {} up to, but not "
                                               "including, {}",
-                                              target_, valid.begin, valid.end))
-            .with_valid_range(valid));
+                                              target_, valid_.begin, valid_.end))
+            .with_valid_range(valid_));
   }
-  if (target_ == valid.end) {
-    result_ = view_.tail;
+  if (target_ == valid_.end) {
+    result_ = tail_;
     return {};
   }
   return choose_epoch();
@@ -42,8 +47,8 @@ Requests Locate::choose_epoch() {
     return {Request::make(Request::Kind::get_object, history_.front().seal)};
   }
   const EpochEntry& epoch = *(after - 1);
-  low_ = std::max(epoch.seal + view_.tail.window, view_.lowest_live());
-  high_ = after == history_.end() ? view_.newest.seq : after->seal - 1;
+  low_ = std::max(epoch.seal + tail_.window, lowest_live_);
+  high_ = after == history_.end() ? newest_ : after->seal - 1;
   if (low_ > high_) {
     return fail({Code::corruption,
                  fmt::format("epoch {} should hold offset {} and has no objects", epoch.seal, target_)});
@@ -89,7 +94,7 @@ Requests Locate::probe() {
 Requests Locate::on_probe(const Reply& reply) {
   const Result<Header> header = header_in(reply);
   if (!header) return fail(header.error());
-  if (header->seq != reply.seq || header->log_id != view_.tail.log_id || header->kind != format::Kind::data) {
+  if (header->seq != reply.seq || header->log_id != tail_.log_id || header->kind != format::Kind::data) {
     return fail(
         {Code::corruption, fmt::format("object {} is not the record object that belongs there", reply.seq)});
   }

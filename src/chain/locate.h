@@ -31,7 +31,10 @@ class Locate {
   Requests finish(const format::Header& header);
   Requests fail(Error error);
 
-  const TailView& view_;
+  OffsetRange valid_;
+  Position tail_;
+  Seq lowest_live_;
+  Seq newest_;
   Offset target_;
   format::EpochHistory history_;
   Seq low_ = 0;   // its first offset is <= target

@@ -17,6 +17,9 @@ namespace {
 constexpr std::size_t first_look = 8;
 // Objects come and go while we look; a log that changes under so many looks is not to be caught.
 constexpr std::uint32_t max_restarts = 16;
+// How far before the checkpoint's anchor listing begins at most: the anchor that the last objects
+// name is about a window before them, and should be in the same page.
+constexpr std::uint32_t most_before_hint = page_limit / 2;
 
 }  // namespace
 
@@ -52,7 +55,7 @@ Requests Survey::on_checkpoint(const Reply& reply) {
   Seq hint = 0;
   if (!reply.error) {
     if (Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes); found) {
-      hint = found->anchor;
+      hint = found->anchor - std::min<Seq>(found->anchor, std::min(found->window, most_before_hint));
       window_ = found->window;
       view_.checkpoint = *std::move(found);
     }
@@ -72,16 +75,27 @@ Requests Survey::on_listing(const Reply& reply) {
   }
   stage_ = Stage::headers;
   lowest_asked_ = count;
-  return ask_headers_from(window_ != 0 ? first_within(2 * std::uint64_t{window_})
-                                       : count - std::min(count, first_look));
+  return ask_headers_from(window_ != 0 ? first_needed() : count - std::min(count, first_look));
 }
 
-// The index of the first listed object at most `span` below the newest one.
-std::size_t Survey::first_within(std::uint64_t span) const {
+// Below this seq there can be no newest chain object: what lies beyond that one (an unfinished tail,
+// a seal placed ahead) is within a window of the tail, and the tail within a window of it.
+Seq Survey::near_end() const {
+  const Seq newest = listing_->objects().back().seq;
+  return newest - std::min(newest, 2 * Seq{window_});
+}
+
+// From which listed object on headers are needed for the highest anchor: from the newest chain object
+// on, which is not below the checkpoint's anchor. (A few more, as the walk will begin before that.)
+// Should the checkpoint mislead, the next look goes without it.
+std::size_t Survey::first_needed() const {
   const auto& objects = listing_->objects();
-  const Seq newest = objects.back().seq;
-  const Seq from = newest - std::min<Seq>(newest, span);
-  return static_cast<std::size_t>(std::ranges::lower_bound(objects, from, {}, &ListedSeq::seq) -
+  if (view_.checkpoint && restarts_ == 0) {
+    if (const std::optional<std::size_t> index = index_of(view_.checkpoint->anchor)) {
+      return *index - std::min(*index, first_look);
+    }
+  }
+  return static_cast<std::size_t>(std::ranges::lower_bound(objects, near_end(), {}, &ListedSeq::seq) -
                                   objects.begin());
 }
 
@@ -109,28 +123,29 @@ Requests Survey::on_header(const Reply& reply) {
 }
 
 Requests Survey::walk_when_complete() {
-  const Header* known = nullptr;
-  Seq anchor = 0;
-  for (const auto& [seq, header] : headers_) {
-    if (!header) continue;
-    if (known != nullptr && header->log_id != known->log_id) {
-      return fail(
-          {Code::foreign, fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
-                                      "foreign one away",
-                                      known->seq, seq, to_hex(known->log_id), to_hex(header->log_id))});
-    }
-    if (known == nullptr) known = &*header;
-    anchor = std::max(anchor, header->anchor);
-  }
-  if (known == nullptr) {
+  const auto known = std::ranges::find_if(headers_.rbegin(), headers_.rend(),
+                                          [](const auto& entry) { return entry.second.has_value(); });
+  if (known == headers_.rend()) {
     if (lowest_asked_ > 0) return ask_headers_from(lowest_asked_ - std::min(lowest_asked_, 8 * first_look));
     return fail(headers_.rbegin()->second.error());
   }
-  window_ = known->window;
-  if (view_.checkpoint && view_.checkpoint->log_id != known->log_id) view_.checkpoint.reset();
-  if (Requests more = ask_headers_from(std::min(lowest_asked_, first_within(2 * std::uint64_t{window_})));
-      !more.empty()) {
-    return more;
+  const Header& newest = *known->second;
+  window_ = newest.window;
+  if (view_.checkpoint && view_.checkpoint->log_id != newest.log_id) view_.checkpoint.reset();
+  if (Requests more = ask_headers_from(std::min(lowest_asked_, first_needed())); !more.empty()) return more;
+
+  // Far below the end may lie what a claimant that slept has put where the log was trimmed away.
+  Seq anchor = 0;
+  for (auto at = headers_.lower_bound(near_end()); at != headers_.end(); ++at) {
+    const Result<Header>& header = at->second;
+    if (!header) continue;
+    if (header->log_id != newest.log_id) {
+      return fail({Code::foreign,
+                   fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
+                               "foreign one away",
+                               at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
+    }
+    anchor = std::max(anchor, header->anchor);
   }
   if (anchor < listing_->covered_from()) {  // the hint was beyond what the objects know for sure
     headers_.clear();

@@ -70,7 +70,8 @@ class Survey {
   Requests restart();
 
   [[nodiscard]] std::optional<std::size_t> index_of(Seq seq) const;
-  [[nodiscard]] std::size_t first_within(std::uint64_t span) const;
+  [[nodiscard]] Seq near_end() const;
+  [[nodiscard]] std::size_t first_needed() const;
   std::optional<Error> claims_beyond(const Position& hole) const;
 
   Options options_;

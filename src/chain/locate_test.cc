@@ -1,0 +1,150 @@
+#include "chain/locate.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "chain/test_log.h"
+
+namespace varve::chain {
+namespace {
+
+using format::Header;
+namespace flag = format::flag;
+
+TailView view_of(TestLog& log) { return run(log, Survey({.want_history = true})).value(); }
+
+TestChain random_log(TestLog& log, std::minstd_rand& random) {
+  TestChain chain(log, static_cast<std::uint32_t>(1 + random() % 5));
+  for (auto i = random() % 80; i > 0; --i) {
+    const auto draw = chain.tail().owned ? random() % 12 : 0;
+    if (draw == 0) {
+      chain.seal(random() % 9 + 1);
+    } else if (draw == 1) {
+      chain.seal(9, flag::ahead);
+    } else {
+      chain.data(static_cast<std::uint32_t>(random() % 4));
+    }
+  }
+  return chain;
+}
+
+TEST(Locate, FindsEveryOffsetOfAnyLog) {
+  std::minstd_rand random(5);
+  for (int round = 0; round < 200; ++round) {
+    SCOPED_TRACE(round);
+    TestLog log;
+    TestChain chain = random_log(log, random);
+    if (random() % 2 == 0 && chain.tail().owned) {
+      std::size_t index = random() % chain.headers().size();
+      while (chain.headers()[index].kind != format::Kind::data && index > 0) --index;
+      if (index > 0) chain.trim_to(index);
+      chain.data(0);
+      chain.data(1);
+      chain.sweep(false);
+    }
+    const TailView view = view_of(log);
+    for (Offset target = view.start_offset(); target < view.tail.offset; ++target) {
+      const Result<Position> found = run(log, Locate(view, target), &random);
+      ASSERT_TRUE(found) << target << ": " << found.error().message();
+      const auto holder = std::ranges::find_if(chain.headers(), [target](const Header& header) {
+        return !header.has(flag::ahead) && header.first_offset <= target && target < header.end_offset();
+      });
+      EXPECT_EQ(*found, position_of(*holder)) << target;
+    }
+    EXPECT_EQ(run(log, Locate(view, view.tail.offset)).value(), view.tail);
+  }
+}
+
+TEST(Locate, TakesAFewRoundTripsInALongEpoch) {
+  TestLog log;
+  TestChain chain(log, 64);
+  for (int i = 0; i < 20'000; ++i) chain.data(2);
+  const TailView view = view_of(log);
+  log.asked.clear();
+  Locate machine(view, 12'345);
+  Requests wave = machine.start();
+  std::size_t trips = 0;
+  while (!wave.empty()) {
+    ++trips;
+    Requests next;
+    for (const Request& request : wave) {
+      for (Request& more : machine.on(log.answer(request))) next.push_back(std::move(more));
+    }
+    wave = std::move(next);
+  }
+  ASSERT_TRUE(machine.result());
+  EXPECT_LE(trips, 6U);
+}
+
+TEST(Locate, FollowsSealsBackBeyondWhatAHistoryHolds) {
+  TestLog log;
+  TestChain chain(log, 1);
+  for (int i = 0; i < 2500; ++i) {
+    chain.data(1);
+    chain.seal(2);
+  }
+  chain.data(1);
+  const TailView view = view_of(log);
+  EXPECT_LE(view.history.size(), format::max_epochs + 1);
+  for (const Offset target : {0, 1, 500, 1400, 1500, 2499, 2500}) {
+    const Result<Position> found = run(log, Locate(view, target));
+    ASSERT_TRUE(found) << target << ": " << found.error().message();
+    EXPECT_EQ(found->offset, target);
+  }
+}
+
+TEST(Locate, RefusesOffsetsOutsideAndSaysWhatThereIs) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 9; ++i) chain.data(1);
+  chain.trim_to(5);
+  chain.data(1);
+  const TailView view = view_of(log);
+  for (const Offset target : {Offset{3}, Offset{11}}) {
+    const Result<Position> found = run(log, Locate(view, target));
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().code(), Code::out_of_range);
+    EXPECT_EQ(found.error().valid_range(), (OffsetRange{4, 10}));
+  }
+}
+
+TEST(Locate, ReportsAMissingObjectAsNotFoundAndAWrongOneAsCorruption) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  const TailView view = view_of(log);
+  const Seq seq = chain.headers().at(2).seq;
+  const auto object = log.objects.at(seq);
+  log.objects.erase(seq);
+  EXPECT_EQ(run(log, Locate(view, 1)).error().code(), Code::not_found);
+  log.objects[seq] = log.objects.at(seq + 1);
+  EXPECT_EQ(run(log, Locate(view, 1)).error().code(), Code::corruption);
+  log.objects[seq] = object;
+  EXPECT_TRUE(run(log, Locate(view, 1)));
+}
+
+TEST(Standing, SaysWhatAReaderIsToDo) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 9; ++i) chain.data(1);
+  chain.trim_to(5);
+  chain.data(1);
+  const TailView view = view_of(log);
+  const Position tail = view.tail;
+  const auto at = [&](Seq seq, Offset offset) {
+    Position position = tail;
+    position.seq = seq;
+    position.offset = offset;
+    return position;
+  };
+  EXPECT_EQ(standing_of(tail, view), Standing::at_tail);
+  EXPECT_EQ(standing_of(at(tail.seq - 1, tail.offset - 1), view), Standing::look_again);
+  EXPECT_EQ(standing_of(at(view.lowest_live() - 1, view.start_offset()), view), Standing::relocate);
+  EXPECT_EQ(standing_of(at(tail.seq + 1, tail.offset), view), Standing::relocate);
+  EXPECT_EQ(standing_of(at(0, view.start_offset() - 1), view), Standing::trimmed);
+  EXPECT_EQ(standing_of(at(tail.seq, tail.offset + 1), view), Standing::lost);
+}
+
+}  // namespace
+}  // namespace varve::chain

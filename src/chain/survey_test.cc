@@ -1,0 +1,285 @@
+#include "chain/survey.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "chain/test_log.h"
+
+namespace varve::chain {
+namespace {
+
+using format::Header;
+namespace flag = format::flag;
+
+Result<TailView> survey(TestLog& log, std::minstd_rand* shuffle = nullptr) {
+  return run(log, Survey({.want_history = true}), shuffle);
+}
+
+// Everything a survey says must be what the builder knows.
+void expect_found(TestLog& log, const TestChain& chain, std::minstd_rand* shuffle = nullptr) {
+  const Result<TailView> view = survey(log, shuffle);
+  ASSERT_TRUE(view) << view.error().message();
+  EXPECT_TRUE(view->exists);
+  EXPECT_EQ(view->tail, chain.tail());
+  EXPECT_EQ(view->newest, chain.headers().back());
+  EXPECT_EQ(view->lowest_live(), view->newest_owned.lowest_live);
+  ASSERT_FALSE(view->history.empty());
+  const auto known = view->history.size();
+  ASSERT_LE(known, chain.history().size());
+  EXPECT_EQ(view->history, format::EpochHistory(chain.history().end() - static_cast<std::ptrdiff_t>(known),
+                                                chain.history().end()));
+}
+
+TEST(Survey, AnEmptyStoreHasNoLog) {
+  TestLog log;
+  const Result<TailView> view = survey(log);
+  ASSERT_TRUE(view);
+  EXPECT_FALSE(view->exists);
+}
+
+TEST(Survey, FindsTheTailOfANewLog) {
+  TestLog log;
+  TestChain chain(log, 4);
+  expect_found(log, chain);
+}
+
+TEST(Survey, AfterACleanCloseACheckpointMakesItThreeRoundTrips) {
+  TestLog log;
+  TestChain chain(log, 64);
+  for (int i = 0; i < 5000; ++i) chain.data(1, static_cast<std::size_t>(i) % 64);
+  chain.close();
+  log.checkpoint = encode_checkpoint(chain.checkpoint());
+  Survey machine({.want_history = true});
+  Requests wave = machine.start();
+  std::size_t trips = 0;
+  while (!wave.empty()) {
+    ++trips;
+    Requests next;
+    for (const Request& request : wave) {
+      for (Request& more : machine.on(log.answer(request))) next.push_back(std::move(more));
+    }
+    wave = std::move(next);
+  }
+  ASSERT_TRUE(machine.done());
+  EXPECT_EQ(machine.result()->tail, chain.tail());
+  EXPECT_EQ(trips, 3U);  // checkpoint, listing, headers
+}
+
+// What the hint may be like: it must cost time only.
+enum class Hint { none, right, stale, garbled, foreign, beyond, count };
+
+void lay_hint(TestLog& log, const format::Checkpoint& earlier, const TestChain& chain, Hint hint) {
+  format::Checkpoint checkpoint = chain.checkpoint();
+  switch (hint) {
+    case Hint::none:
+    case Hint::count:
+      return;
+    case Hint::right:
+      break;
+    case Hint::stale:
+      checkpoint = earlier;
+      break;
+    case Hint::garbled:
+      log.checkpoint = encode_checkpoint(checkpoint);
+      log.checkpoint->at(20) ^= std::byte{1};
+      return;
+    case Hint::foreign:
+      checkpoint.log_id = test_id(1234);
+      break;
+    case Hint::beyond:
+      checkpoint.anchor += 100'000;
+      break;
+  }
+  log.checkpoint = encode_checkpoint(checkpoint);
+}
+
+class SurveyOfAnyLog : public testing::TestWithParam<int> {};
+
+TEST_P(SurveyOfAnyLog, FindsWhatTheWriterKnows) {
+  std::minstd_rand random(static_cast<unsigned>(GetParam()) + 1);
+  random.discard(10);
+  for (int round = 0; round < 300; ++round) {
+    SCOPED_TRACE(round);
+    const auto window = static_cast<std::uint32_t>(1 + random() % 6);
+    TestLog log;
+    TestChain chain(log, window);
+    format::Checkpoint earlier = chain.checkpoint();
+    const auto objects = random() % 40;
+    for (std::uint64_t i = 0; i < objects; ++i) {
+      switch (chain.tail().owned ? random() % 10 : 6) {
+        case 6:
+          chain.seal(random() % 5 + 2);
+          break;
+        case 7:
+          chain.seal(9, flag::ahead);
+          break;
+        case 8:
+          if (random() % 2 == 0) {
+            chain.close();
+          } else {
+            earlier = chain.checkpoint();
+          }
+          break;
+        case 9:
+          chain.trim_to(random() % chain.headers().size());
+          break;
+        default:
+          chain.data(static_cast<std::uint32_t>(random() % 3), random() % window);
+      }
+    }
+    if (random() % 2 == 0) chain.sweep(false);
+    // Leftovers in the last void: what a fenced writer had in flight, unreadable or not.
+    const Header& newest = chain.headers().back();
+    if (newest.kind == format::Kind::seal && window > 1 && random() % 2 == 0) {
+      log.objects[newest.seq + 1 + random() % (window - 1)] = log.objects[newest.seq];
+    }
+    const std::vector<Header> stored = chain.headers();
+    const auto hint = static_cast<Hint>(random() % static_cast<unsigned>(Hint::count));
+    lay_hint(log, earlier, chain, hint);
+    if (random() % 3 == 0) log.page = 3;
+    expect_found(log, chain, &random);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SurveyOfAnyLog, testing::Range(0, 4));
+
+// A tail that was never acknowledged is cut, whatever of it arrived.
+TEST(Survey, CutsAnUnfinishedTailAndNamesIt) {
+  for (std::uint32_t arrived = 0; arrived < 1U << 4; ++arrived) {
+    SCOPED_TRACE(arrived);
+    TestLog log;
+    TestChain chain(log, 5);
+    chain.data(2);
+    const TestChain before = chain;
+    for (std::size_t i = 0; i < 5; ++i) chain.data(1, i, i > 0 && ((arrived >> (i - 1)) & 1U) != 0);
+    const Result<TailView> view = survey(log);
+    ASSERT_TRUE(view) << view.error().message();
+    EXPECT_EQ(view->tail, before.tail());
+    EXPECT_EQ(view->cut.size(), static_cast<std::size_t>(__builtin_popcount(arrived)));
+  }
+}
+
+// Acknowledged data that is gone, with a witness left, is never taken for a tail.
+TEST(Survey, ReportsWhatIsMissingThoughItWasAcknowledged) {
+  constexpr std::uint32_t window = 4;
+  for (std::size_t missing = 0; missing < 12; ++missing) {
+    SCOPED_TRACE(missing);
+    TestLog log;
+    TestChain chain(log, window);
+    for (int i = 0; i < 12; ++i) chain.data(1, 0);
+    const Header& gone = chain.headers().at(1 + missing);
+    log.objects.erase(gone.seq);
+    const Result<TailView> view = survey(log);
+    if (missing + 2 >= 12) {  // the newest's anchor is walked from: it, or the newest itself
+      if (missing == 11) {
+        EXPECT_TRUE(view);  // nobody knows of it
+      } else {
+        ASSERT_FALSE(view);
+        EXPECT_EQ(view.error().code(), Code::corruption);
+        EXPECT_NE(view.error().message().find(std::to_string(gone.seq)), std::string::npos);
+      }
+    } else {
+      EXPECT_TRUE(view);  // below the anchor an opener does not look; readers and `verify` do
+    }
+  }
+}
+
+TEST(Survey, AMissingSealIsNoTail) {
+  TestLog log;
+  TestChain chain(log, 4);
+  chain.data(1);
+  const Seq seal = chain.seal(2).seq;
+  chain.data(1);
+  log.objects.erase(seal);
+  const Result<TailView> view = survey(log);
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().code(), Code::corruption);
+}
+
+// One byte of damage in a header that is walked is corruption, found before anything is written.
+TEST(Survey, ReportsDamagedHeaders) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  log.objects.at(chain.headers().back().seq)[77] ^= std::byte{4};
+  const Result<TailView> view = survey(log);
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().code(), Code::corruption);
+}
+
+TEST(Survey, DamageInAVoidHarmsNobody) {
+  TestLog log;
+  TestChain chain(log, 4);
+  chain.data(1);
+  const Seq seal = chain.seal(2).seq;
+  log.objects[seal + 1] = std::vector<std::byte>(300, std::byte{0x5a});
+  log.objects[seal + 2] = {};
+  chain.data(1);
+  const Result<TailView> view = survey(log);
+  ASSERT_TRUE(view) << view.error().message();
+  EXPECT_EQ(view->tail, chain.tail());
+}
+
+// A creator that slept through the log's youth puts its seal 0 where the log's own was swept.
+TEST(Survey, ALateCreatorsSealBelowATrimmedLogIsPassedBy) {
+  TestLog log;
+  TestChain chain(log, 2);
+  for (int i = 0; i < 20; ++i) chain.data(1);
+  chain.seal(2);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  chain.trim_to(chain.headers().size() - 2);
+  chain.data(0);
+  chain.data(0);
+  chain.sweep(true);
+  TestLog other;
+  TestChain stranger(other, 5, 1234);
+  log.objects[0] = other.objects.at(0);
+  expect_found(log, chain);
+}
+
+TEST(Survey, AnotherLogsObjectAtTheEndIsForeign) {
+  TestLog log;
+  TestChain chain(log, 2);
+  chain.data(1);
+  TestLog other;
+  TestChain stranger(other, 2, 1234);
+  for (int i = 0; i < 2; ++i) stranger.data(1);
+  log.objects[3] = other.objects.at(3);
+  const Result<TailView> view = survey(log);
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().code(), Code::foreign);
+}
+
+TEST(Survey, StoreErrorsEndIt) {
+  Survey machine({});
+  Requests first = machine.start();
+  Reply reply;
+  reply.kind = Request::Kind::get_checkpoint;
+  reply.error = Error(Code::denied, "no");
+  EXPECT_TRUE(machine.on(reply).empty());
+  ASSERT_TRUE(machine.done());
+  EXPECT_EQ(machine.result().error().code(), Code::denied);
+}
+
+// What a listing misses because it was stored meanwhile is there when looked for again.
+TEST(Survey, WhatOneListingMissesIsNoCorruption) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 4; ++i) chain.data(1);
+  const Seq hidden = chain.headers().at(3).seq;
+  Survey machine({.want_history = true});
+  bool hide = true;
+  drive(log, machine.start(), [&](Reply reply) {
+    if (reply.kind == Request::Kind::list && std::exchange(hide, false)) {
+      std::erase_if(reply.listed, [&](const ListedSeq& object) { return object.seq == hidden; });
+    }
+    return machine.on(reply);
+  });
+  ASSERT_TRUE(machine.done());
+  ASSERT_TRUE(machine.result()) << machine.result().error().message();
+  EXPECT_EQ(machine.result()->tail, chain.tail());
+}
+
+}  // namespace
+}  // namespace varve::chain

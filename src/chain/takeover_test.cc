@@ -1,0 +1,249 @@
+#include "chain/takeover.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "chain/test_log.h"
+
+namespace varve::chain {
+namespace {
+
+using format::Header;
+namespace flag = format::flag;
+
+Claimant claimant(std::uint64_t number, std::uint32_t window = 4) {
+  return {.writer_id = test_id(number),
+          .new_log_id = test_id(1000 + number),
+          .new_window = window,
+          .host = "h",
+          .pid = number};
+}
+
+/// One takeover, its replies one by one.
+struct Attempt {
+  explicit Attempt(std::uint64_t number) : machine(claimant(number)) {
+    for (Request& request : machine.start(1)) waiting.push_back(std::move(request));
+  }
+  [[nodiscard]] bool done() const { return machine.done(); }
+  [[nodiscard]] const Request& next() const { return waiting.front(); }
+  void step(TestLog& log) {
+    const Request request = std::move(waiting.front());
+    waiting.pop_front();
+    for (Request& more : machine.on(log.answer(request), 1)) waiting.push_back(std::move(more));
+  }
+  Result<Ownership> finish(TestLog& log) {
+    while (!done()) step(log);
+    return machine.result();
+  }
+
+  Takeover machine;
+  std::deque<Request> waiting;
+};
+
+Result<Ownership> take_over(TestLog& log, std::uint64_t number) { return Attempt(number).finish(log); }
+
+Header header_at(const TestLog& log, Seq seq) { return format::decode_header(log.objects.at(seq)).value(); }
+
+TEST(Takeover, CreatesALog) {
+  TestLog log;
+  const Result<Ownership> owner = take_over(log, 1);
+  ASSERT_TRUE(owner);
+  EXPECT_EQ(owner->next.seq, 4U);
+  EXPECT_EQ(owner->next.offset, 0U);
+  EXPECT_EQ(owner->next.log_id, test_id(1001));
+  EXPECT_EQ(header_at(log, 0), owner->seal);
+}
+
+TEST(Takeover, DoesNotCreateWhatMustExist) {
+  TestLog log;
+  Claimant who = claimant(1);
+  who.must_exist = true;
+  Takeover machine(who);
+  drive(log, machine.start(1), [&](const Reply& reply) { return machine.on(reply, 1); });
+  ASSERT_FALSE(machine.result());
+  EXPECT_EQ(machine.result().error().code(), Code::not_found);
+  EXPECT_TRUE(log.objects.empty());
+}
+
+TEST(Takeover, ACheckpointWithoutObjectsIsALossNotANewLog) {
+  TestLog log;
+  TestChain chain(log, 4);
+  log.checkpoint = encode_checkpoint(chain.checkpoint());
+  log.objects.clear();
+  const Result<Ownership> owner = take_over(log, 2);
+  ASSERT_FALSE(owner);
+  EXPECT_EQ(owner.error().code(), Code::corruption);
+  EXPECT_TRUE(log.objects.empty());
+}
+
+TEST(Takeover, SealsTheFirstHoleAndGoesOnAWindowFurther) {
+  TestLog log;
+  TestChain chain(log, 4);
+  chain.data(3);
+  const Position tail = chain.tail();
+  const Result<Ownership> owner = take_over(log, 2);
+  ASSERT_TRUE(owner) << owner.error().message();
+  EXPECT_EQ(owner->seal, header_at(log, tail.seq));
+  EXPECT_EQ(owner->seal.writer_id, test_id(2));
+  EXPECT_FALSE(owner->seal.has(flag::fences_nobody));
+  EXPECT_EQ(owner->next, step(tail, owner->seal).value());
+  EXPECT_EQ(owner->cut_objects, 0U);
+  EXPECT_EQ(owner->history.size(), 2U);
+  const auto body = format::decode_seal(log.objects.at(tail.seq), owner->seal);
+  ASSERT_TRUE(body);
+  EXPECT_EQ(body->history, chain.history());
+}
+
+TEST(Takeover, AfterACleanCloseTheSealFencesNobody) {
+  TestLog log;
+  TestChain chain(log, 4);
+  chain.close();
+  const Result<Ownership> owner = take_over(log, 2);
+  ASSERT_TRUE(owner);
+  EXPECT_TRUE(owner->seal.has(flag::fences_nobody));
+  // The next one follows a seal, not a closed writer: it may still be at work.
+  EXPECT_FALSE(take_over(log, 3)->seal.has(flag::fences_nobody));
+}
+
+TEST(Takeover, CutsAnUnfinishedTail) {
+  TestLog log;
+  TestChain chain(log, 4);
+  chain.data(1);
+  const Position tail = chain.tail();
+  chain.data(1, 0, false);
+  chain.data(1, 1);
+  chain.data(1, 2);
+  const Result<Ownership> owner = take_over(log, 2);
+  ASSERT_TRUE(owner);
+  EXPECT_EQ(owner->seal.seq, tail.seq);
+  EXPECT_EQ(owner->next.offset, tail.offset);
+  EXPECT_EQ(owner->cut_objects, 2U);
+  EXPECT_EQ(owner->leftovers.size(), 2U);
+}
+
+TEST(Takeover, CarriesTheTrimStateOn) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 9; ++i) chain.data(2);
+  chain.trim_to(6);
+  chain.data(1);
+  const Result<Ownership> owner = take_over(log, 2);
+  ASSERT_TRUE(owner);
+  EXPECT_EQ(owner->seal.start_offset, chain.headers().at(6).first_offset);
+  EXPECT_EQ(owner->seal.lowest_live, chain.headers().at(6).seq);
+}
+
+// The seal was stored, but we heard "already exists" (an earlier try landed): it is ours all the same.
+TEST(Takeover, KnowsItsOwnSealWhenTheAnswerWasLost) {
+  TestLog log;
+  TestChain chain(log, 4);
+  Attempt attempt(2);
+  while (attempt.next().kind != Request::Kind::put_object) attempt.step(log);
+  log.answer(attempt.next());
+  const Result<Ownership> owner = attempt.finish(log);
+  ASSERT_TRUE(owner);
+  EXPECT_EQ(owner->seal, header_at(log, 4));
+  EXPECT_EQ(owner->next.seq, 8U);
+  EXPECT_EQ(log.objects.size(), 2U);
+}
+
+// A writer so fast that it wins each race for the first hole is stopped by a seal ahead of it.
+TEST(Takeover, StopsAFastWriterAhead) {
+  TestLog log;
+  TestChain chain(log, 4);
+  Attempt attempt(2);
+  std::size_t races = 0;
+  while (!attempt.done()) {
+    ASSERT_LT(++races, 1000U);
+    if (attempt.next().kind == Request::Kind::put_object) {
+      // The writer in office is a few objects further by now, unless it met another's.
+      for (int i = 0; i < 3 && !log.objects.contains(chain.tail().seq); ++i) chain.data(1);
+    }
+    attempt.step(log);
+  }
+  ASSERT_TRUE(attempt.machine.result()) << attempt.machine.result().error().message();
+  const Ownership& owner = *attempt.machine.result();
+  EXPECT_TRUE(owner.next.owned);
+  EXPECT_FALSE(owner.seal.has(flag::ahead));
+  EXPECT_EQ(owner.next.offset, chain.tail().offset);
+  const Result<TailView> view = run(log, Survey({.want_history = true}));
+  ASSERT_TRUE(view) << view.error().message();
+  EXPECT_EQ(view->tail, owner.next);
+  EXPECT_EQ(view->history, owner.history);
+}
+
+// Between its survey and its seal a claimant sleeps, while others clean the place it looked at.
+TEST(Takeover, ASealInATrimmedPlaceOwnsNothing) {
+  TestLog log;
+  TestChain chain(log, 2);
+  chain.close();
+  Attempt sleeper(2);
+  while (sleeper.next().kind != Request::Kind::put_object) sleeper.step(log);
+  const Seq junk = sleeper.next().seq;
+  chain.seal(3, flag::fences_nobody);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  chain.seal(4);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  chain.trim_to(chain.headers().size() - 1);
+  chain.data(1);
+  chain.sweep(true);
+  ASSERT_FALSE(log.objects.contains(junk));
+  const Result<Ownership> owner = sleeper.finish(log);
+  ASSERT_TRUE(owner) << owner.error().message();
+  EXPECT_TRUE(log.objects.contains(junk));
+  EXPECT_EQ(owner->seal.seq, chain.tail().seq);
+  EXPECT_EQ(owner->next.offset, chain.tail().offset);
+}
+
+TEST(Takeover, IsFencedWhenAnotherCameAfter) {
+  TestLog log;
+  TestChain chain(log, 4);
+  Attempt slow(2);
+  while (slow.next().kind != Request::Kind::put_object) slow.step(log);
+  slow.step(log);  // sealed; now another takes over before it has looked again
+  ASSERT_TRUE(take_over(log, 3));
+  const Result<Ownership> owner = slow.finish(log);
+  ASSERT_FALSE(owner);
+  EXPECT_EQ(owner.error().code(), Code::fenced);
+}
+
+// Any interleaving of claimants: each ends, and only the one whose seal is last may write.
+TEST(Takeover, OfManyClaimantsTheLastSealOwns) {
+  std::minstd_rand random(3);
+  for (int round = 0; round < 300; ++round) {
+    SCOPED_TRACE(round);
+    TestLog log;
+    if (round % 3 != 0) {
+      TestChain chain(log, 4);
+      for (auto i = random() % 6; i > 0; --i) chain.data(1);
+      for (std::size_t i = 0; i < 3; ++i) chain.data(1, i, random() % 2 == 0);
+    }
+    std::vector<Attempt> attempts;
+    for (std::uint64_t i = 0; i < 2 + random() % 3; ++i) attempts.emplace_back(10 + i);
+    for (std::size_t running = attempts.size(); running > 0;) {
+      Attempt& attempt = attempts[random() % attempts.size()];
+      if (attempt.done()) continue;
+      attempt.step(log);
+      if (attempt.done()) --running;
+    }
+    const Result<TailView> view = run(log, Survey({.want_history = true}));
+    ASSERT_TRUE(view) << view.error().message();
+    std::size_t owners = 0;
+    for (const Attempt& attempt : attempts) {
+      const Result<Ownership>& owner = attempt.machine.result();
+      if (!owner) {
+        EXPECT_EQ(owner.error().code(), Code::fenced);
+        continue;
+      }
+      // An owner that was overtaken finds its next place taken, or in a void that nobody reads.
+      if (owner->next != view->tail) continue;
+      ++owners;
+      EXPECT_EQ(owner->history, view->history);
+    }
+    EXPECT_EQ(owners, 1U);
+  }
+}
+
+}  // namespace
+}  // namespace varve::chain
