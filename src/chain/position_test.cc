@@ -95,13 +95,6 @@ INSTANTIATE_TEST_SUITE_P(
                     Break{"another predecessor", [](Position& at, Header&) { ++at.previous_hash; }},
                     Break{"another epoch", [](Position& at, Header&) { at.epoch = 2; }},
                     Break{"after the end of the epoch", [](Position& at, Header&) { at.owned = false; }},
-                    Break{"a seal of another place",
-                          [](Position&, Header& header) {
-                            header = seal_like(header);
-                            header.flags = flag::ahead;
-                            header.first_offset = header.previous_hash = 0;
-                            header.epoch = 1;
-                          }},
                     Break{"a seal with another offset",
                           [](Position& at, Header& header) {
                             header = seal_like(header);
