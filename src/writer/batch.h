@@ -43,6 +43,7 @@
 #include "format/header.h"
 #include "format/trailer.h"
 #include "varve/writer.h"
+#include "writer/batch_memory.h"
 #include "writer/claim_word.h"
 
 namespace varve::writer {
@@ -54,27 +55,6 @@ inline constexpr std::size_t cache_line_bytes = 64;
 struct CallbackSlot {
   AppendCallback callback;
   std::uint32_t count = 0;
-};
-
-/// Memory straight from the system, zeroed, resident only where touched.
-class BatchMemory {
- public:
-  BatchMemory() = default;
-  /// Empty when the system has none.
-  explicit BatchMemory(std::size_t bytes) noexcept;
-  /// What it takes for so many bytes: whole pages.
-  static std::size_t mapped_bytes(std::size_t bytes) noexcept;
-  BatchMemory(BatchMemory&& other) noexcept;
-  BatchMemory& operator=(BatchMemory&& other) noexcept;
-  ~BatchMemory();
-
-  explicit operator bool() const noexcept { return data_ != nullptr; }
-  [[nodiscard]] std::byte* data() const noexcept { return data_; }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;
 };
 
 /// How a batch's memory is divided.

@@ -42,7 +42,6 @@ std::shared_ptr<BatchPool> BatchPool::create(const BatchPoolOptions& options, Ba
 BatchPool::BatchPool(Private, const BatchPoolOptions& options, BatchListener& listener)
     : options_(options),
       layout_(BatchLayout::shared(options.batch_bytes, options.buffered_bytes_max)),
-      allocated_bytes_max_(allocated_bytes_max(options)),
       listener_(listener),
       slot_mask_(slot_count(options) - 1),
       slots_(std::make_unique<Batch[]>(slot_mask_ + 1)),
@@ -52,78 +51,11 @@ BatchPool::BatchPool(Private, const BatchPoolOptions& options, BatchListener& li
                       "(buffered_bytes_max): wait until some are, or shed load",
                       options.buffered_bytes_max)),
       custody_(slot_mask_ + 1),
-      first_offset_(options.first_offset) {
+      first_offset_(options.first_offset),
+      memory_(layout_.memory_bytes, allocated_bytes_max(options)) {
   VARVE_INVARIANT(options.batch_bytes > 0 && options.buffered_bytes_max >= options.batch_bytes);
-  free_.reserve(custody_.size());
   const std::lock_guard lock(mutex_);
   install_next_locked();
-}
-
-// --- Producers.
-
-Result<Offset> BatchPool::append(std::span<const std::byte> record, AppendCallback callback) {
-  const std::size_t stored = format::stored_bytes(record.size());
-  const Claim claim = this->claim(1, stored);
-  if (claim.batch == nullptr) return refusal(1, stored);
-  format::write_record(claim.batch->at(claim.position), record, claim.offset);
-  claim.batch->note_record(claim.index, claim.position, claim.position + stored);
-  claim.batch->set_callback(claim.index, 1, callback);
-  finish(claim, 1);
-  return claim.offset;
-}
-
-Result<Offset> BatchPool::append_batch(std::span<const std::span<const std::byte>> records,
-                                       AppendCallback callback) {
-  if (records.empty()) return Error(Code::invalid_argument, "append_batch needs at least one record");
-  std::size_t stored = 0;
-  for (const auto& record : records) stored += format::stored_bytes(record.size());
-  const Claim claim = this->claim(records.size(), stored);
-  if (claim.batch == nullptr) return refusal(records.size(), stored);
-  std::uint32_t done = 0;
-  std::size_t position = claim.position;
-  for (const auto& record : records) {
-    const std::size_t bytes = format::stored_bytes(record.size());
-    format::write_record(claim.batch->at(position), record, claim.offset + done);
-    claim.batch->note_record(claim.index + done, position, position + bytes);
-    position += bytes;
-    ++done;
-  }
-  claim.batch->set_callback(claim.index, done, callback);
-  finish(claim, done);
-  return claim.offset;
-}
-
-Result<Claim> BatchPool::reserve(std::size_t bytes) {
-  const std::size_t stored = format::stored_bytes(bytes);
-  const Claim claim = this->claim(1, stored);
-  if (claim.batch == nullptr) return refusal(1, stored);
-  return claim;
-}
-
-void BatchPool::commit(const Claim& claim, std::size_t reserved, std::size_t used, AppendCallback callback) {
-  VARVE_INVARIANT(used <= reserved);
-  const std::size_t claimed = format::stored_bytes(reserved);
-  const std::size_t stored = format::stored_bytes(used);
-  std::byte* const at = claim.batch->at(claim.position);
-  format::seal_record(at, used, claim.offset);
-  if (stored < claimed) format::write_padding(at + stored, claimed - stored);
-  claim.batch->note_record(claim.index, claim.position, claim.position + claimed);
-  claim.batch->set_callback(claim.index, 1, callback);
-  finish(claim, 1);
-}
-
-void BatchPool::finish(const Claim& claim, std::uint32_t records) {
-  const bool ready = claim.batch->commit(records);
-  if (ready) {
-    listener_.batch_ready();
-  } else if (claim.index == 0) {
-    listener_.first_record();
-  }
-}
-
-bool BatchPool::wait_for_room(std::uint64_t turn, std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock lock(mutex_);
-  return room_made_.wait_until(lock, deadline, [&] { return room_turn_.load() != turn; });
 }
 
 // --- Claims.
@@ -209,11 +141,15 @@ std::optional<Error> BatchPool::never_fits(std::size_t records, std::size_t stor
   return std::nullopt;
 }
 
-Error BatchPool::refusal(std::size_t records, std::size_t stored) const {
+Error BatchPool::refusal(std::size_t records, std::size_t stored) {
   if (std::optional<Error> never = never_fits(records, stored)) return *std::move(never);
-  if ((state_.load(std::memory_order_acquire) & stopped_bit) == 0) return over_capacity_;
+  const State state = state_.load(std::memory_order_acquire);
+  if ((state & (stopped_bit | starved_bit)) == 0) return over_capacity_;
   const std::lock_guard lock(mutex_);
-  return *stopped_;
+  if (stopped_) return *stopped_;
+  // The system had no memory, and nothing of ours may be out that would come back: try again now.
+  if (!active_) install_next_locked();
+  return over_capacity_;
 }
 
 // --- One batch after another.
@@ -236,7 +172,7 @@ bool BatchPool::close_locked(Batch& batch, ClaimWord final_word) {
   ++generation_;
   active_ = false;
   // Nobody has a place in an empty batch; the pilot passes over it.
-  if (records_in(final_word) == 0) free_.push_back(batch.take_memory());
+  if (records_in(final_word) == 0) memory_.give_back(batch.take_memory());
   return batch.close(final_word);
 }
 
@@ -244,10 +180,10 @@ void BatchPool::install_next_locked() {
   const State state = generation_ << generation_shift;
   if (stopped_) return publish_locked(state | stopped_bit);
   Custody& kept = custody(generation_);
-  BatchMemory memory;
-  if (!kept.in_use && buffered_bytes_ + layout_.memory_bytes <= options_.buffered_bytes_max)
-    memory = memory_locked(layout_.memory_bytes);
-  if (!memory) return publish_locked(state | stalled_bit);
+  if (kept.in_use || buffered_bytes_ + layout_.memory_bytes > options_.buffered_bytes_max)
+    return publish_locked(state | stalled_bit);
+  BatchMemory memory = memory_.take(layout_.memory_bytes);
+  if (!memory) return publish_locked(state | stalled_bit | starved_bit);
   kept = {.in_use = true, .charged_bytes = layout_.memory_bytes};
   buffered_bytes_ += layout_.memory_bytes;
   Batch& batch = slot(generation_);
@@ -261,7 +197,7 @@ Claim BatchPool::install_alone_locked(const BatchLayout& layout, ClaimWord claim
   Custody& kept = custody(generation_);
   // More may have been claimed between looking and closing.
   if (kept.in_use || buffered_bytes_ + layout.memory_bytes > options_.buffered_bytes_max) return {};
-  BatchMemory memory = memory_locked(layout.memory_bytes);
+  BatchMemory memory = memory_.take(layout.memory_bytes);
   if (!memory) return {};
   kept = {.in_use = true, .charged_bytes = layout.memory_bytes};
   buffered_bytes_ += layout.memory_bytes;
@@ -288,6 +224,11 @@ void BatchPool::wait_past(State seen) const {
   }
   std::unique_lock lock(mutex_);
   state_changed_.wait(lock, [&] { return state_.load(std::memory_order_relaxed) != seen; });
+}
+
+bool BatchPool::wait_for_room(std::uint64_t turn, std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  return room_made_.wait_until(lock, deadline, [&] { return room_turn_.load() != turn; });
 }
 
 // --- The pilot.
@@ -391,37 +332,16 @@ std::size_t BatchPool::charge_of(ClaimWord word) const {
   return records_in(word) == 0 ? 0 : layout_.touched_bytes(word);
 }
 
-BatchMemory BatchPool::memory_locked(std::size_t bytes) {
-  if (bytes == layout_.memory_bytes && !free_.empty()) {
-    BatchMemory memory = std::move(free_.back());
-    free_.pop_back();
-    return memory;
-  }
-  while (!free_.empty() && allocated_bytes_ + BatchMemory::mapped_bytes(bytes) > allocated_bytes_max_) {
-    allocated_bytes_ -= free_.back().bytes();
-    free_.pop_back();
-  }
-  if (allocated_bytes_ + BatchMemory::mapped_bytes(bytes) > allocated_bytes_max_) return {};
-  BatchMemory memory(bytes);
-  allocated_bytes_ += memory.bytes();
-  return memory;
-}
-
 BatchMemory BatchPool::give_back_locked(std::uint64_t generation) {
   Custody& kept = custody(generation);
   if (!kept.released || kept.shared > 0) return {};
   buffered_bytes_ -= kept.charged_bytes;
   kept = {};
-  BatchMemory memory = slot(generation).take_memory();
-  if (memory.bytes() == BatchMemory::mapped_bytes(layout_.memory_bytes)) {
-    free_.push_back(std::move(memory));
-  } else {
-    allocated_bytes_ -= memory.bytes();
-  }
+  BatchMemory unwanted = memory_.give_back(slot(generation).take_memory());
   if (!active_ && !stopped_) install_next_locked();
   room_turn_.fetch_add(1);
   room_made_.notify_all();
-  return memory;
+  return unwanted;
 }
 
 // --- Anyone.

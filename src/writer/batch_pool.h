@@ -148,11 +148,12 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   [[nodiscard]] std::size_t buffered_bytes() const;
 
  private:
-  // The generation in the upper bits; in the lowest two, why it takes no records.
+  // The generation in the upper bits; in the lowest three, why it takes no records.
   using State = std::uint64_t;
   static constexpr State stalled_bit = 1;
   static constexpr State stopped_bit = 2;
-  static constexpr int generation_shift = 2;
+  static constexpr State starved_bit = 4;  // stalled for want of memory itself, not by our count
+  static constexpr int generation_shift = 3;
   static constexpr std::uint64_t generation_in(State state) { return state >> generation_shift; }
 
   // What the mutex guards of a slot.
@@ -172,7 +173,7 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   Claim claim_shared(std::uint32_t records, std::size_t stored);
   Claim claim_alone(std::uint32_t records, std::size_t stored);
   [[nodiscard]] std::optional<Error> never_fits(std::size_t records, std::size_t stored) const;
-  [[nodiscard]] Error refusal(std::size_t records, std::size_t stored) const;
+  [[nodiscard]] Error refusal(std::size_t records, std::size_t stored);
   void finish(const Claim& claim, std::uint32_t records);
 
   void roll(Batch& batch, ClaimWord final_word);
@@ -184,13 +185,11 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   [[nodiscard]] Claim install_alone_locked(const BatchLayout& layout, ClaimWord claimed);
   void publish_locked(State state);
   [[nodiscard]] std::size_t charge_of(ClaimWord word) const;
-  BatchMemory memory_locked(std::size_t bytes);
   [[nodiscard]] BatchMemory give_back_locked(std::uint64_t generation);
   void unshare(std::uint64_t generation);
 
   const BatchPoolOptions options_;
   const BatchLayout layout_;
-  const std::size_t allocated_bytes_max_;
   BatchListener& listener_;
   std::uint64_t slot_mask_;
   std::unique_ptr<Batch[]> slots_;
@@ -204,12 +203,11 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   std::condition_variable room_made_;
   std::atomic<std::uint64_t> room_turn_{0};
   std::vector<Custody> custody_;
-  std::uint64_t generation_ = 1;     // as in `state_`: active, or to be installed next
-  bool active_ = false;              // it is installed and not closed
-  Offset first_offset_;              // its first
-  std::size_t buffered_bytes_ = 0;   // charged for all slots in use
-  std::size_t allocated_bytes_ = 0;  // mapped, free list included
-  std::vector<BatchMemory> free_;
+  std::uint64_t generation_ = 1;    // as in `state_`: active, or to be installed next
+  bool active_ = false;             // it is installed and not closed
+  Offset first_offset_;             // its first
+  std::size_t buffered_bytes_ = 0;  // charged for all slots in use
+  MemoryStock memory_;
   std::optional<Error> stopped_;
 
   std::uint64_t take_generation_ = 1;  // the pilot's
