@@ -27,7 +27,7 @@ struct ReaderOptions {
   /// False: `next` ends at the log's present tail. True: it waits there for more.
   bool follow = false;
 
-  /// How many bytes are fetched ahead of the reader at most (one object always may be).
+  /// How many bytes are fetched ahead of the object being read at most (one object always may be).
   std::size_t read_ahead_bytes = std::size_t{64} << 20;
 
   /// How many GETs are in flight at most. 1 to 256.
@@ -35,6 +35,10 @@ struct ReaderOptions {
 
   /// While following: how long after finding nothing new the store is asked again. 1 to 60,000.
   std::uint32_t poll_ms = 100;
+
+  /// How long the store is asked again for one thing, while that fails in ways that may pass, before
+  /// `open` or `next` says so. 0: for ever.
+  std::uint32_t give_up_ms = 60'000;
 };
 
 /// Reads a log in offset order, without a writer's help, while others write and trim. What it has
@@ -53,9 +57,13 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  /// The next record; nothing at the tail (or, with `follow`, when `timeout` passed or `stop` was
-  /// called: call again). Errors leave the reader where it is. `out_of_range`: the log was trimmed past this
-  /// reader; its range begins where reading may resume. `corruption` names object and offset.
+  /// The next record. Nothing at the tail, or after `stop`; with `follow` only after `stop` or when
+  /// `timeout` has passed (call again). Without `follow`, `timed_out` says the latter. To find out
+  /// whether a log goes on at all may overrun `timeout` by two seconds.
+  ///
+  /// Errors leave the reader where it is. `out_of_range`: the log was trimmed past this reader; its
+  /// range begins where reading may resume. `corruption` names object and offset; what came before
+  /// has been returned. `foreign`, `unsupported`, `denied`, `unavailable`.
   Result<std::optional<Record>> next(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
 
   /// Keeps the memory of the record returned last alive.

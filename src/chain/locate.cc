@@ -131,8 +131,11 @@ Standing standing_of(const Position& reader, const TailView& view) {
   if (reader.offset < view.start_offset()) return Standing::trimmed;
   if (reader.offset > view.tail.offset) return Standing::lost;
   if (reader.seq < view.lowest_live()) return Standing::relocate;
-  if (reader.seq == view.tail.seq) return Standing::at_tail;
-  if (reader.seq < view.tail.seq) return Standing::look_again;
+  const Position& tail = view.tail;
+  if (reader.seq == tail.seq && reader.epoch == tail.epoch && reader.offset == tail.offset) {
+    return Standing::at_tail;
+  }
+  if (reader.seq < tail.seq) return Standing::look_again;
   return Standing::relocate;  // it followed something that the chain does not: find the way back
 }
 

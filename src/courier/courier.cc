@@ -127,7 +127,7 @@ struct Traffic {
     Reply reply;
   };
   std::mutex mutex;
-  std::condition_variable arrival;
+  std::condition_variable_any arrival;
   std::deque<Arrived> arrived;
 };
 
@@ -145,7 +145,8 @@ bool is_an_answer(const Reply& reply) {
 
 }  // namespace
 
-Result<void> Courier::drive(Requests first, const On& on, Deadline deadline) const {
+Result<void> Courier::drive(Requests first, const On& on, Deadline deadline,
+                            const std::stop_token& stop) const {
   const auto traffic = std::make_shared<Traffic>();
   chain::Backoff backoff(retry_, static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()));
   std::deque<Errand> waiting;
@@ -159,6 +160,7 @@ Result<void> Courier::drive(Requests first, const On& on, Deadline deadline) con
   accept(std::move(first));
 
   while (!waiting.empty() || !resting.empty() || !in_flight.empty()) {
+    if (stop.stop_requested()) return Error(Code::closed, "stopped before the store had answered");
     const Clock::time_point now = Clock::now();
     if (now >= deadline) {
       return Error(Code::timed_out, log_.store->describe() + ": gave up waiting" +
@@ -194,9 +196,9 @@ Result<void> Courier::drive(Requests first, const On& on, Deadline deadline) con
       std::unique_lock lock(traffic->mutex);
       const auto some = [&] { return !traffic->arrived.empty(); };
       if (wake == never) {
-        traffic->arrival.wait(lock, some);
+        traffic->arrival.wait(lock, stop, some);
       } else {
-        traffic->arrival.wait_until(lock, wake, some);
+        traffic->arrival.wait_until(lock, stop, wake, some);
       }
       arrived.swap(traffic->arrived);
     }

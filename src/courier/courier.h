@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <stop_token>
 #include <string>
 
 #include "chain/request.h"
@@ -40,9 +41,10 @@ class Courier {
   using On = std::function<chain::Requests(const chain::Reply&)>;
   /// Drives a machine from `first` until it wants nothing more. Blocks. Requests that fail in a way
   /// that may pass are repeated, with backoff, until `deadline`; an unknown outcome of a put is
-  /// repeated until it is known. At most `most_at_once` requests are in flight. Error: `timed_out`,
-  /// with the store's last complaint.
-  Result<void> drive(chain::Requests first, const On& on, Deadline deadline = never) const;
+  /// repeated until it is known. At most `most_at_once` requests are in flight. Errors: `timed_out`,
+  /// with the store's last complaint; `closed`, when `stop` was requested.
+  Result<void> drive(chain::Requests first, const On& on, Deadline deadline = never,
+                     const std::stop_token& stop = {}) const;
 
  private:
   LogAddress log_;
@@ -54,10 +56,10 @@ inline constexpr std::size_t most_at_once = 64;
 
 /// Runs one of the chain's machines with `start()`, `on(reply)` and `result()`.
 template <class Machine>
-auto run(const Courier& courier, Machine& machine, Courier::Deadline deadline = Courier::never)
-    -> std::remove_cvref_t<decltype(machine.result())> {
+auto run(const Courier& courier, Machine& machine, Courier::Deadline deadline = Courier::never,
+         const std::stop_token& stop = {}) -> std::remove_cvref_t<decltype(machine.result())> {
   const Result<void> driven = courier.drive(
-      machine.start(), [&machine](const chain::Reply& reply) { return machine.on(reply); }, deadline);
+      machine.start(), [&machine](const chain::Reply& reply) { return machine.on(reply); }, deadline, stop);
   if (!driven) return driven.error();
   return machine.result();
 }

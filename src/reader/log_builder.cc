@@ -1,0 +1,211 @@
+#include "reader/log_builder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "chain/sweep.h"
+#include "chain/takeover.h"
+#include "format/key.h"
+#include "format/records.h"
+#include "format/seal.h"
+#include "result/invariant.h"
+#include "store/blocking.h"
+#include "store/bytes.h"
+
+namespace varve::testing {
+
+using chain::Command;
+using chain::Request;
+
+namespace {
+
+// A fixture that cannot do what a test asks for is a defect of the test: it ends there and then.
+template <class T>
+T value_of(Result<T> result) {
+  if (!result) fmt::print(stderr, "log builder: {}\n", result.error().message());
+  VARVE_INVARIANT(result.has_value());
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
+void write_index(std::span<const std::size_t> positions, const format::Header& header,
+                 std::span<std::byte> out) {
+  std::vector<format::IndexEntry> index(format::index_entries(header.body_end));
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const std::size_t end = i + 1 < positions.size() ? positions[i + 1] : header.body_end;
+    format::index_record(index, positions[i], end, static_cast<std::uint32_t>(i + 1));
+  }
+  format::encode_trailer(index, out);
+}
+
+}  // namespace
+
+std::string payload_of(Offset offset, std::size_t bytes) {
+  std::string payload = fmt::format("record {}", offset);
+  if (payload.size() < bytes) payload.resize(bytes, static_cast<char>('a' + offset % 26));
+  return payload;
+}
+
+BuiltWriter::BuiltWriter(LogBuilder& log, const chain::Ownership& ownership)
+    : log_(&log), appender_(ownership, {.checkpoint_every_objects = 0, .retry = {}}) {}
+
+Unstored BuiltWriter::make(std::size_t count, std::size_t record_bytes, bool closing) {
+  const Offset first = appender_.end_offset();
+  std::vector<std::string> payloads;
+  std::vector<std::size_t> positions;
+  std::size_t body_end = format::header_bytes;
+  for (std::size_t i = 0; i < count; ++i) {
+    payloads.push_back(payload_of(first + i, record_bytes));
+    positions.push_back(body_end);
+    body_end += format::stored_bytes(payloads.back().size());
+  }
+  chain::BatchShape shape;
+  shape.record_count = static_cast<std::uint32_t>(count);
+  shape.body_end = body_end;
+  shape.object_bytes = body_end + format::trailer_bytes(format::index_entries(body_end));
+  shape.first_append_unix_ms = count == 0 ? 0 : log_->unix_ms_;
+  shape.closing = closing;
+  const format::Header header = appender_.submit(shape, ++log_->unix_ms_, 0);
+  static_cast<void>(appender_.take_commands());
+
+  Unstored object{.seq = header.seq, .body = std::vector<std::byte>(shape.object_bytes)};
+  const std::span<std::byte> bytes(object.body);
+  format::encode_header(header, bytes.first<format::header_bytes>());
+  for (std::size_t i = 0; i < count; ++i) {
+    format::write_record(&bytes[positions[i]], std::as_bytes(std::span(payloads[i])), first + i);
+  }
+  write_index(positions, header, bytes.subspan(body_end));
+  log_->extents_.push_back({.seq = header.seq, .begin = first, .end = first + count});
+  return object;
+}
+
+void BuiltWriter::land(const Unstored& object) {
+  log_->store(object);
+  appender_.on_put(object.seq, std::nullopt, 0);
+  static_cast<void>(appender_.take_commands());
+}
+
+Seq BuiltWriter::put(std::size_t count, std::size_t record_bytes) {
+  const Unstored object = make(count, record_bytes);
+  land(object);
+  return object.seq;
+}
+
+Seq BuiltWriter::trim(Offset before) {
+  // The object that holds `before`, or the newest one stored: that is never deleted.
+  Seq lowest_live = appender_.checkpoint().anchor;
+  for (const LogBuilder::Extent& extent : log_->extents_) {
+    if (extent.begin <= before && before < extent.end) lowest_live = std::min(lowest_live, extent.seq);
+  }
+  appender_.begin_trim(before, lowest_live);
+  return put(0);
+}
+
+void BuiltWriter::sweep() {
+  chain::Sweep sweep({.from = 0,
+                      .below = appender_.durable_lowest_live(),
+                      .history = appender_.history(),
+                      .forget_seals_before_unix_ms = {}});
+  value_of(log_->courier_.drive(sweep.start(), [&](const chain::Reply& reply) { return sweep.on(reply); }));
+}
+
+void BuiltWriter::close() { land(make(0, 0, true)); }
+
+void BuiltWriter::write_checkpoint() {
+  const auto bytes = format::encode_checkpoint(appender_.checkpoint());
+  value_of(store::put_now(log_->courier_.store(), format::checkpoint_key(log_->address().path),
+                          store::copy_bytes(bytes)));
+}
+
+LogBuilder::LogBuilder(std::uint32_t window)
+    : LogBuilder({.store = std::make_shared<store::MemoryStore>("built"), .path = "log"}, window) {}
+
+LogBuilder::LogBuilder(LogAddress log, std::uint32_t window) : courier_(std::move(log)), window_(window) {}
+
+chain::Claimant LogBuilder::next_claimant() {
+  chain::Claimant claimant;
+  claimant.writer_id.bytes.fill(++claimants_);
+  claimant.new_log_id.bytes.fill(0xaa);
+  claimant.new_window = window_;
+  claimant.host = fmt::format("host{}", claimants_);
+  claimant.pid = claimants_;
+  return claimant;
+}
+
+BuiltWriter LogBuilder::open() {
+  chain::Takeover takeover(next_claimant());
+  ++unix_ms_;
+  value_of(courier_.drive(takeover.start(unix_ms_),
+                          [&](const chain::Reply& reply) { return takeover.on(reply, unix_ms_); }));
+  return {*this, value_of(takeover.result())};
+}
+
+Unstored LogBuilder::make_seal() {
+  chain::Takeover takeover(next_claimant());
+  ++unix_ms_;
+  Unstored seal;
+  // Its put is kept from the store; so the machine gets no further.
+  const auto on = [&](const chain::Reply& reply) {
+    chain::Requests requests = takeover.on(reply, unix_ms_);
+    if (!requests.empty() && requests.front().kind == Request::Kind::put_object) {
+      seal = {.seq = requests.front().seq, .body = std::move(requests.front().body)};
+      requests.clear();
+    }
+    return requests;
+  };
+  value_of(courier_.drive(takeover.start(unix_ms_), on));
+  VARVE_INVARIANT(!seal.body.empty());
+  return seal;
+}
+
+Unstored LogBuilder::make_seal_ahead() {
+  const Unstored seal = make_seal();
+  format::Header header = value_of(format::decode_header(seal.body));
+  format::SealBody body = value_of(format::decode_seal(seal.body, header));
+  header.seq += header.window;
+  header.epoch = header.seq;
+  header.flags = format::flag::ahead;
+  header.first_offset = 0;
+  header.previous_hash = 0;
+  body.history.clear();
+  return {.seq = header.seq, .body = format::encode_seal(header, body)};
+}
+
+void LogBuilder::store(const Unstored& object) {
+  value_of(store::put_if_absent_now(courier_.store(), courier_.key_of(object.seq),
+                                    store::copy_bytes(object.body)));
+}
+
+std::vector<std::byte> LogBuilder::load(Seq seq) const {
+  const Bytes object = value_of(store::get_now(courier_.store(), courier_.key_of(seq)));
+  return {object.data.begin(), object.data.end()};
+}
+
+void LogBuilder::remove(Seq seq) { value_of(store::remove_now(courier_.store(), {courier_.key_of(seq)})); }
+
+void LogBuilder::remove_checkpoint() {
+  value_of(store::remove_now(courier_.store(), {format::checkpoint_key(address().path)}));
+}
+
+void LogBuilder::replace(Seq seq, const std::vector<std::byte>& body) {
+  value_of(store::put_now(courier_.store(), courier_.key_of(seq), store::copy_bytes(body)));
+}
+
+void LogBuilder::flip_bit(Seq seq, std::size_t byte) {
+  std::vector<std::byte> body = load(seq);
+  body.at(byte) ^= std::byte{1};
+  replace(seq, body);
+}
+
+std::vector<Seq> LogBuilder::stored() const {
+  std::vector<Seq> seqs;
+  for (const ListedObject& object :
+       value_of(store::list_all_now(courier_.store(), format::wal_prefix(address().path)))) {
+    if (const auto seq = format::seq_of_key(address().path, object.key)) seqs.push_back(*seq);
+  }
+  return seqs;
+}
+
+}  // namespace varve::testing

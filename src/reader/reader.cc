@@ -1,0 +1,382 @@
+#include "varve/reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <utility>
+
+#include "chain/locate.h"
+#include "chain/position.h"
+#include "courier/courier.h"
+#include "format/records.h"
+#include "reader/place.h"
+#include "reader/read_ahead.h"
+
+namespace varve {
+
+using chain::Position;
+using chain::Standing;
+using chain::TailView;
+using Clock = std::chrono::steady_clock;
+using Deadline = courier::Courier::Deadline;
+
+namespace {
+
+// Whoever only follows asks for the next object again and again; now and then it also makes sure
+// that this is where the log grows.
+constexpr std::uint32_t polls_between_judgements = 50;
+constexpr auto time_between_judgements = std::chrono::seconds(10);
+
+// A look at the log takes a few round trips. It may overrun the caller's time by this much: cut off
+// each time, it would never tell anything.
+constexpr auto time_to_judge = std::chrono::seconds(2);
+
+// A look at the log is not one moment: what one misses the next may see. After so many in a row that
+// agree, it is searched for, and after so many the log is damaged.
+constexpr std::uint32_t doubts_before_search = 2;
+constexpr std::uint32_t doubts_before_damage = 3;
+// And after so many that each led elsewhere, without a record or the tail between them.
+constexpr std::uint32_t doubts_max = 16;
+
+Deadline deadline_after(std::chrono::milliseconds timeout) {
+  const auto now = Clock::now();
+  const auto room = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::max() - now);
+  return timeout >= room ? Deadline::max() : now + timeout;
+}
+
+// Records from `target` on, if the object has an index that leads there; else from its front.
+format::RecordCursor cursor_near(std::span<const std::byte> object, const format::Header& header,
+                                 Offset target) {
+  if (target > header.first_offset && object.size() == header.object_bytes) {
+    if (const auto index = format::decode_trailer(object, header)) {
+      const Offset wanted = target - header.first_offset;
+      const auto after = std::ranges::upper_bound(*index, wanted, {}, &format::IndexEntry::record);
+      if (after != index->begin()) {
+        const format::IndexEntry from = *(after - 1);
+        const format::IndexEntry to{.record = header.record_count,
+                                    .position = static_cast<std::uint32_t>(header.body_end)};
+        return {object.subspan(from.position, to.position - from.position), header, from, to};
+      }
+    }
+  }
+  return {object, header};
+}
+
+}  // namespace
+
+class Reader::Impl {
+ public:
+  Impl(courier::Courier courier, const ReaderOptions& options, const reader::Place& place);
+
+  Result<std::optional<Record>> next(std::chrono::milliseconds timeout);
+  [[nodiscard]] std::shared_ptr<const void> pin() const { return object_.owner; }
+  [[nodiscard]] Offset position() const noexcept { return offset_; }
+  void stop() noexcept;
+
+ private:
+  /// Why `find_records` returns without any.
+  enum class Halt : std::uint8_t { none, at_tail, out_of_time, stopped };
+  enum class Verdict : std::uint8_t { at_tail, look_again };
+
+  Result<Halt> find_records(Deadline deadline);
+  Result<bool> enter(Bytes object);
+  void go_to(const reader::Place& place);
+
+  [[nodiscard]] bool trusts_the_tail() const;
+  Result<Verdict> judge(const Error& doubt, Deadline deadline);
+  Result<bool> nothing_follows(const reader::Patience& patience) const;
+  Result<Verdict> search(const Error& doubt, const reader::Patience& patience);
+  [[nodiscard]] Error trimmed(const TailView& view) const;
+  [[nodiscard]] Error damaged_object(const Error& doubt) const;
+  [[nodiscard]] Error damaged_record(const Error& error) const;
+
+  void wait_until(Deadline time);
+  bool take_stop();
+
+  const courier::Courier courier_;
+  const ReaderOptions options_;
+  reader::ReadAhead read_ahead_;
+
+  Offset offset_;              // the next record's
+  Position at_;                // the place after the object being read
+  std::optional<Seq> before_;  // the chain object before `at_`, if it was seen
+  Bytes object_;               // being read
+  Seq object_seq_ = 0;
+  std::optional<format::RecordCursor> cursor_;  // in `object_`
+  std::int64_t time_unix_ms_ = 0;               // of `object_`
+
+  std::uint32_t doubts_ = 0;       // looks at the log since records came, or the tail
+  std::uint32_t polls_ = 0;        // finding nothing, since the tail was last judged
+  Clock::time_point judged_at_{};  // when `at_`, or what led to it, was last judged the tail
+  Clock::time_point next_poll_{};
+
+  std::mutex stop_mutex_;
+  std::stop_source stop_source_;  // replaced, by the reading thread, when it has served
+  std::stop_token stop_token_;    // the reading thread's own
+};
+
+Reader::Impl::Impl(courier::Courier courier, const ReaderOptions& options, const reader::Place& place)
+    : courier_(std::move(courier)),
+      options_(options),
+      read_ahead_(courier_, {.bytes = options.read_ahead_bytes,
+                             .objects = options.read_ahead_objects,
+                             .give_up_ms = options.give_up_ms}),
+      offset_(options.from.value_or(place.view.start_offset())),
+      stop_token_(stop_source_.get_token()) {
+  go_to(place);
+}
+
+void Reader::Impl::go_to(const reader::Place& place) {
+  at_ = place.at;
+  before_.reset();
+  if (at_ == place.view.tail) before_ = place.view.newest.seq;
+  read_ahead_.forget();
+}
+
+Result<std::optional<Record>> Reader::Impl::next(std::chrono::milliseconds timeout) {
+  if (stop_token_.stop_requested() && take_stop()) return std::optional<Record>();
+  read_ahead_.keep_going();
+  std::optional<Deadline> deadline;
+  while (true) {
+    while (cursor_) {
+      const auto record = cursor_->next();
+      if (!record) return damaged_record(record.error());
+      if (!*record) {
+        cursor_.reset();
+        break;
+      }
+      if ((*record)->offset < offset_) continue;
+      ++offset_;
+      return Record{.offset = (*record)->offset, .data = (*record)->payload, .time_unix_ms = time_unix_ms_};
+    }
+    if (!deadline) deadline = deadline_after(timeout);
+    const Result<Halt> halt = find_records(*deadline);
+    if (!halt) return halt.error();
+    if (*halt == Halt::none) continue;
+    take_stop();
+    if (*halt == Halt::out_of_time && !options_.follow) {
+      return Error(Code::timed_out, fmt::format("{}: offset {} did not come within {} ms; call again",
+                                                courier_.name_of(at_.seq), offset_, timeout.count()));
+    }
+    return std::optional<Record>();
+  }
+}
+
+// Walks the chain on to the next object that has records.
+Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
+  object_ = {};
+  while (true) {
+    if (stop_token_.stop_requested()) return Halt::stopped;
+    if (Clock::now() < next_poll_) {
+      if (deadline <= Clock::now()) return Halt::out_of_time;
+      wait_until(std::min(deadline, next_poll_));
+      continue;
+    }
+    Result<std::optional<Bytes>> object = read_ahead_.take(at_.seq, deadline, stop_token_);
+    std::optional<Error> doubt;
+    if (!object) {
+      if (object.error().code() != Code::not_found) return object.error();
+      doubt = object.error();
+      if (trusts_the_tail()) {
+        ++polls_;
+        next_poll_ = Clock::now() + std::chrono::milliseconds(options_.poll_ms);
+        continue;
+      }
+    } else if (!*object) {
+      return stop_token_.stop_requested() ? Halt::stopped : Halt::out_of_time;
+    } else {
+      const Result<bool> entered = enter(**std::move(object));
+      if (entered && *entered) return Halt::none;
+      if (entered) continue;
+      doubt = entered.error();
+    }
+    const Result<Verdict> verdict = judge(*doubt, deadline);
+    if (!verdict) {
+      if (stop_token_.stop_requested()) return Halt::stopped;
+      if (verdict.error().code() != Code::timed_out) return verdict.error();
+      if (Clock::now() >= deadline) return Halt::out_of_time;
+      return Error(Code::unavailable, verdict.error().message());
+    }
+    if (*verdict == Verdict::look_again) continue;
+    doubts_ = 0;
+    polls_ = 0;
+    judged_at_ = Clock::now();
+    if (!options_.follow) return Halt::at_tail;
+    next_poll_ = judged_at_ + std::chrono::milliseconds(options_.poll_ms);
+  }
+}
+
+// Takes `object`, found at `at_`, as the chain's next: true if it has records. An error says that it
+// is not what belongs there.
+Result<bool> Reader::Impl::enter(Bytes object) {
+  const Result<format::Header> header = format::decode_header(object.data);
+  if (!header) return header.error();
+  const Result<Position> next = step(at_, *header);
+  if (!next) return next.error();
+  before_ = at_.seq;
+  at_ = *next;
+  object_seq_ = header->seq;
+  next_poll_ = {};
+  if (header->kind != format::Kind::data || header->end_offset() <= offset_) return false;
+  doubts_ = 0;
+  time_unix_ms_ = header->created_unix_ms;
+  object_ = std::move(object);
+  cursor_.emplace(cursor_near(object_.data, *header, offset_));
+  return true;
+}
+
+bool Reader::Impl::trusts_the_tail() const {
+  return options_.follow && doubts_ == 0 && polls_ < polls_between_judgements &&
+         Clock::now() - judged_at_ < time_between_judgements;
+}
+
+// Nothing is at `at_`, or not what belongs there. Is that the tail, was the log trimmed past us, did
+// we follow something that is not on the chain (an opener's late seal in a place trimmed away), or
+// is the log damaged?
+Result<Reader::Impl::Verdict> Reader::Impl::judge(const Error& doubt, Deadline deadline) {
+  judged_at_ = {};
+  reader::Patience patience{.deadline = courier::Courier::after(options_.give_up_ms), .stop = stop_token_};
+  if (deadline < patience.deadline) {
+    patience.deadline = std::min(patience.deadline, std::max(deadline, Clock::now() + time_to_judge));
+  }
+  const bool absent = doubt.code() == Code::not_found;
+  if (absent && doubts_ == 0) {
+    const Result<bool> tail = nothing_follows(patience);
+    if (!tail) return tail.error();
+    if (*tail) return Verdict::at_tail;
+  }
+  const Result<TailView> view = reader::look_at(courier_, patience);
+  if (!view) return view.error();
+  ++doubts_;
+  Position reader = at_;
+  reader.offset = std::max(at_.offset, offset_);
+  switch (chain::standing_of(reader, *view)) {
+    case Standing::at_tail:
+      if (absent) return Verdict::at_tail;
+      break;
+    case Standing::trimmed:
+      return trimmed(*view);
+    case Standing::lost:
+      return Error(Code::corruption,
+                   fmt::format("{}: the log ends at offset {}, but offset {} has been read from it: its end "
+                               "is lost; restore it from a copy",
+                               reader::name_of(courier_.address()), view->tail.offset, offset_));
+    case Standing::relocate:
+      return search(doubt, patience);
+    case Standing::look_again:
+      break;
+  }
+  if (doubts_ >= doubts_before_search) return search(doubt, patience);
+  read_ahead_.forget();
+  return Verdict::look_again;
+}
+
+// The object before us is there, and nothing behind it: that is the tail, for what is newest is never
+// deleted. (Behind a seal its void may hold something; but then, so may the chain, if the seal was put
+// late into a place trimmed away. A survey tells.) One LIST instead of a survey.
+Result<bool> Reader::Impl::nothing_follows(const reader::Patience& patience) const {
+  if (!before_) return false;
+  bool nothing = false;
+  const auto on = [&](const chain::Reply& page) {
+    nothing =
+        !page.error && !page.truncated && page.listed.size() == 1 && page.listed.front().seq == *before_;
+    return chain::Requests();
+  };
+  const auto request = chain::Request::make(chain::Request::Kind::list, *before_, 2);
+  const Result<void> driven = courier_.drive({request}, on, patience.deadline, patience.stop);
+  if (!driven) return driven.error();
+  return nothing;
+}
+
+// Looks for the place of our offset. If that is where we are, then the log is damaged here.
+Result<Reader::Impl::Verdict> Reader::Impl::search(const Error& doubt, const reader::Patience& patience) {
+  const Result<reader::Place> place = reader::find_place(courier_, offset_, patience);
+  if (!place) {
+    const Code code = place.error().code();
+    const bool is_damage = code == Code::corruption || code == Code::foreign || code == Code::unsupported;
+    return is_damage ? damaged_object(doubt) : place.error();
+  }
+  const bool here = place->at.seq == at_.seq && place->at.epoch == at_.epoch;
+  if (doubts_ >= (here ? doubts_before_damage : doubts_max)) return damaged_object(doubt);
+  go_to(*place);
+  return Verdict::look_again;
+}
+
+Error Reader::Impl::trimmed(const TailView& view) const {
+  const OffsetRange valid{view.start_offset(), view.tail.offset};
+  return Error(Code::out_of_range,
+               fmt::format("{}: offset {} has been trimmed away; the log holds {} up to, but not including, "
+                           "{}: open a reader there to go on",
+                           reader::name_of(courier_.address()), offset_, valid.begin, valid.end))
+      .with_valid_range(valid);
+}
+
+Error Reader::Impl::damaged_object(const Error& doubt) const {
+  if (doubt.code() != Code::not_found) {
+    return doubt.with_context(fmt::format("{} (offset {})", courier_.name_of(at_.seq), at_.offset));
+  }
+  return {Code::corruption,
+          fmt::format("{}: object {} (offset {}) is missing, though the log goes on behind it; restore it "
+                      "from a copy, or run `varve verify` to see the extent",
+                      courier_.name_of(at_.seq), at_.seq, at_.offset)};
+}
+
+Error Reader::Impl::damaged_record(const Error& error) const {
+  return error.with_context(courier_.name_of(object_seq_));
+}
+
+void Reader::Impl::wait_until(Deadline time) {
+  // Nothing but the time or a stop ends this wait; nobody else knows the lock.
+  std::mutex mutex;
+  std::condition_variable_any never_notified;
+  std::unique_lock lock(mutex);
+  never_notified.wait_until(lock, stop_token_, time, [] { return false; });
+}
+
+void Reader::Impl::stop() noexcept {
+  std::stop_source source(std::nostopstate);
+  {
+    const std::lock_guard lock(stop_mutex_);
+    source = stop_source_;
+  }
+  source.request_stop();
+}
+
+// Whether a stop was asked for; it has been served by then.
+bool Reader::Impl::take_stop() {
+  const std::lock_guard lock(stop_mutex_);
+  if (!stop_source_.stop_requested()) return false;
+  stop_source_ = std::stop_source();
+  stop_token_ = stop_source_.get_token();
+  return true;
+}
+
+Result<std::unique_ptr<Reader>> Reader::open(LogAddress log, ReaderOptions options) {
+  if (options.read_ahead_objects < 1 || options.read_ahead_objects > 256) {
+    return Error(Code::invalid_argument, "read_ahead_objects must be 1 to 256");
+  }
+  if (options.poll_ms < 1 || options.poll_ms > 60'000) {
+    return Error(Code::invalid_argument, "poll_ms must be 1 to 60,000");
+  }
+  const courier::Courier courier(std::move(log));
+  const reader::Patience patience{.deadline = courier::Courier::after(options.give_up_ms), .stop = {}};
+  const Result<reader::Place> place = reader::find_place(courier, options.from, patience);
+  if (!place) {
+    const Error& error = place.error();
+    return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
+  }
+  return std::unique_ptr<Reader>(new Reader(std::make_unique<Impl>(courier, options, *place)));
+}
+
+Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Reader::~Reader() = default;
+
+Result<std::optional<Record>> Reader::next(std::chrono::milliseconds timeout) { return impl_->next(timeout); }
+std::shared_ptr<const void> Reader::pin() const { return impl_->pin(); }
+Offset Reader::position() const noexcept { return impl_->position(); }
+void Reader::stop() noexcept { impl_->stop(); }
+
+}  // namespace varve
