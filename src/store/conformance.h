@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <string>
 #include <string_view>
@@ -32,7 +33,8 @@ struct StoreUnderTest {
   std::function<std::shared_ptr<Store>()> open;
 };
 
-inline void PrintTo(const StoreUnderTest& store, std::ostream* out) { *out << store.name; }
+// What googletest calls to show a parameter.
+inline std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) { return out << store.name; }
 
 inline std::string name_of(const testing::TestParamInfo<StoreUnderTest>& info) { return info.param.name; }
 
@@ -345,6 +347,7 @@ TEST_P(StoreConformance, RacesForANameHaveOneWinner) {
   std::vector<std::atomic<int>> winner(key_count);
   std::atomic<int> other_failures = 0;
   std::vector<std::thread> threads;
+  threads.reserve(thread_count);
   for (int t = 0; t < thread_count; ++t) {
     threads.emplace_back([&, t] {
       for (std::size_t k = 0; k < key_count; ++k) {
@@ -372,6 +375,7 @@ TEST_P(StoreConformance, ReadAndListAfterWriteUnderConcurrency) {
   constexpr int round_count = 20;
   std::atomic<int> failures = 0;
   std::vector<std::thread> threads;
+  threads.reserve(thread_count);
   for (int t = 0; t < thread_count; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < round_count; ++i) {
@@ -386,7 +390,7 @@ TEST_P(StoreConformance, ReadAndListAfterWriteUnderConcurrency) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(failures, 0);
-  EXPECT_EQ(list("wal/").size(), std::size_t{thread_count * round_count});
+  EXPECT_EQ(list("wal/").size(), std::size_t{thread_count} * round_count);
 }
 
 TEST_P(StoreConformance, AReplacedObjectIsReadWhole) {

@@ -1,10 +1,23 @@
 #include "store/latency.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
 namespace varve::store {
+namespace {
+
+/// What an answer brings over the line.
+template <class T>
+std::uint64_t received_bytes(const Result<T>& result) {
+  if constexpr (std::is_same_v<T, Bytes>) {
+    if (result) return result->data.size();
+  }
+  return 0;
+}
+
+}  // namespace
 
 LatencyStore::LatencyStore(std::shared_ptr<Store> below, const LatencyProfile& profile)
     : below_(std::move(below)),
@@ -31,7 +44,7 @@ LatencyStore::Journey LatencyStore::draw(const std::optional<LatencyQuantiles>& 
 }
 
 Timer::Clock::time_point LatencyStore::Line::pass(Timer::Clock::time_point now, std::uint64_t bytes) {
-  if (bytes_per_second_ == 0) return now;
+  if (bytes_per_second_ == 0 || bytes == 0) return now;
   const std::chrono::duration<double> takes(static_cast<double>(bytes) /
                                             static_cast<double>(bytes_per_second_));
   const std::lock_guard lock(mutex_);
@@ -47,13 +60,9 @@ void LatencyStore::travel(const std::optional<LatencyQuantiles>& quantiles, std:
   }
   const Journey journey = draw(quantiles);
   const auto sent = way_->line.pass(Timer::Clock::now(), body_bytes);
-  const auto due = sent + journey.there + journey.back;
-  Done<T> answer = [way = way_, due, journey, answer = calls_.add<T>(std::move(done))](Result<T> result) {
-    auto arrival = std::max(due, Timer::Clock::now());
-    if constexpr (std::is_same_v<T, Bytes>) {
-      const auto now = Timer::Clock::now();
-      arrival = std::max(arrival, way->line.pass(now, result ? result->data.size() : 0) + journey.back);
-    }
+  Done<T> answer = [way = way_, back = journey.back,
+                    answer = calls_.add<T>(std::move(done))](Result<T> result) {
+    const auto arrival = way->line.pass(Timer::Clock::now(), received_bytes(result)) + back;
     way->timer.at(arrival, [answer, result = std::move(result)]() mutable { answer(std::move(result)); });
   };
   // `this` may be used: the destructor stops the timer before anything else.
