@@ -56,7 +56,8 @@ struct RemoveFailure {
 /// be quick and must not throw. The store may hold `body` until then and not longer. A store that
 /// is destroyed first answers what is still open (`Code::closed`), and joins its threads.
 ///
-/// Keys are 1 to 1024 bytes of UTF-8, '/'-separated, without empty, "." or ".." parts.
+/// Keys are 1 to 1024 bytes of UTF-8 without control characters (listings in XML have none),
+/// '/'-separated, without empty, "." or ".." parts.
 ///
 /// Errors of writes carry a `WriteOutcome`: `not_written` only when the object is certainly not
 /// stored by this call and never will be, `unknown` otherwise. An implementation may retry inside,
@@ -100,7 +101,8 @@ class Store {
 
 /// Opens the store that `uri` names.
 ///
-/// - `file:///dir`: local files. An object is stored when it and its directory are synced.
+/// - `file:///dir`: local files. An object is stored when it and its directory are synced. `dir` is
+///   made at the first write.
 /// - `mem://name`: memory of this process; the same name is the same store while one is open.
 ///   Parameters make it behave like a remote one, for trials and measurements:
 ///   `put=100ms,195ms,274ms` and `get=...` (p50, p99, p999 of the latency; LIST and DELETE take
