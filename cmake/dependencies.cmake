@@ -3,12 +3,16 @@ find_package(Threads REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(fmt REQUIRED)
 
+find_package(CURL 7.85 REQUIRED)  # since then: CURLOPT_PROTOCOLS_STR
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+find_package(pugixml REQUIRED)
+find_package(nlohmann_json REQUIRED)
+
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 
 if(VARVE_BUILD_CLI)
   find_package(CLI11 REQUIRED)
-  find_package(nlohmann_json REQUIRED)
 endif()
 if(VARVE_BUILD_TESTS)
   find_package(GTest REQUIRED)

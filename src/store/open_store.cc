@@ -5,6 +5,7 @@
 
 #include "store/file/file_store.h"
 #include "store/memory/memory_store.h"
+#include "store/s3/s3_store.h"
 #include "store/scheme.h"
 #include "store/uri.h"
 #include "varve/store.h"
@@ -16,15 +17,11 @@ using store::LogPath;
 using store::Scheme;
 using store::Uri;
 
-Result<std::shared_ptr<Store>> open_missing(const Uri& uri) {
-  return Error(Code::unsupported, fmt::format("{}:// is not built in", uri.scheme));
-}
-
 /// Every kind of store. A new one adds its line here.
 constexpr std::array schemes{
     Scheme{.name = "file", .log_path = LogPath::last_part, .open = store::open_file_store},
     Scheme{.name = "mem", .log_path = LogPath::whole_path, .open = store::open_memory_store},
-    Scheme{.name = "s3", .log_path = LogPath::whole_path, .open = open_missing},
+    Scheme{.name = "s3", .log_path = LogPath::whole_path, .open = store::s3::open},
 };
 
 Result<const Scheme*> scheme_of(const Uri& uri) {

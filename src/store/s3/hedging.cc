@@ -1,0 +1,55 @@
+#include "store/s3/hedging.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace varve::store::s3 {
+
+namespace {
+constexpr std::size_t remembered = 256;
+constexpr std::uint32_t sort_every = 16;
+constexpr std::size_t enough = 32;
+constexpr double share = 0.05;
+constexpr double allowance_max = 10;  // a quiet hour must not pay for a storm
+}  // namespace
+
+void Hedging::Recent::add(Span taken) {
+  if (ring_.size() < remembered) {
+    ring_.push_back(taken);
+  } else {
+    ring_[next_] = taken;
+    next_ = (next_ + 1) % remembered;
+  }
+  if (++since_sorted_ < sort_every || ring_.size() < enough) return;
+  since_sorted_ = 0;
+  std::vector<Span> sorted = ring_;
+  const auto rank = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() * 95 / 100);
+  std::nth_element(sorted.begin(), rank, sorted.end());
+  p95_ = *rank;
+}
+
+/// Up to 16 KiB, and then by powers of four: 64 KiB, 256 KiB, ... 64 MiB and more.
+std::size_t Hedging::class_of(Kind kind, std::uint64_t bytes) noexcept {
+  const auto blocks = static_cast<std::uint64_t>((bytes + 16383) / 16384);
+  const std::size_t size_class =
+      blocks <= 1 ? 0 : std::min<std::size_t>(size_classes - 1, (std::bit_width(blocks - 1) + 1) / 2);
+  return static_cast<std::size_t>(kind) * size_classes + size_class;
+}
+
+std::optional<Span> Hedging::patience(Kind kind, std::uint64_t bytes) const {
+  return recent_[class_of(kind, bytes)].p95();
+}
+
+void Hedging::observe(Kind kind, std::uint64_t bytes, Span taken) {
+  recent_[class_of(kind, bytes)].add(taken);
+}
+
+void Hedging::earn() noexcept { allowance_ = std::min(allowance_ + share, allowance_max); }
+
+bool Hedging::spend() noexcept {
+  if (allowance_ < 1) return false;
+  allowance_ -= 1;
+  return true;
+}
+
+}  // namespace varve::store::s3

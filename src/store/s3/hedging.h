@@ -1,0 +1,55 @@
+// When to send a slow request a second time.
+//
+// Object stores answer one request in a few hundred many times slower than the rest, while the same
+// request sent again is fast: "The Tail at Scale", Dean and Barroso, CACM 56(2), 2013. A duplicate
+// PUT is harmless here: create-if-absent lets one of them in, and the log checks whose it is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "store/s3/moment.h"
+
+namespace varve::store::s3 {
+
+class Hedging {
+ public:
+  enum class Kind : std::uint8_t { put, get };
+
+  /// After how long a request of this kind and size is slower than 95 % of its recent peers.
+  /// Nothing until enough of them were seen.
+  [[nodiscard]] std::optional<Span> patience(Kind kind, std::uint64_t bytes) const;
+
+  /// A request was answered properly after `taken`, counted from its first sending.
+  void observe(Kind kind, std::uint64_t bytes, Span taken);
+
+  /// A request was sent: earns a twentieth of a duplicate.
+  void earn() noexcept;
+
+  /// Takes a duplicate from what was earned. False if there is none.
+  [[nodiscard]] bool spend() noexcept;
+
+ private:
+  /// The latest latencies of one kind and size class, and their 95th percentile now and then.
+  class Recent {
+   public:
+    void add(Span taken);
+    [[nodiscard]] std::optional<Span> p95() const noexcept { return p95_; }
+
+   private:
+    std::vector<Span> ring_;
+    std::size_t next_ = 0;
+    std::uint32_t since_sorted_ = 0;
+    std::optional<Span> p95_;
+  };
+
+  static constexpr std::size_t size_classes = 8;
+  static std::size_t class_of(Kind kind, std::uint64_t bytes) noexcept;
+
+  std::array<Recent, 2 * size_classes> recent_;
+  double allowance_ = 1;
+};
+
+}  // namespace varve::store::s3

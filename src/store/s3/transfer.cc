@@ -1,0 +1,204 @@
+#include "store/s3/transfer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace varve::store::s3 {
+namespace {
+
+/// An error page is not kept beyond this; the rest is read and dropped.
+constexpr std::size_t error_bytes_max = 65'536;
+/// libcurl's own buffers, for each transfer under way: larger saves system calls, to a point.
+constexpr long io_buffer_bytes = 262'144;
+
+template <class Value>
+void set(CURL* easy, CURLoption option, Value value) {
+  curl_easy_setopt(easy, option, value);
+}
+
+}  // namespace
+
+Failure failure_of(CURLcode code) noexcept {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_PROXY:
+    case CURLE_INTERFACE_FAILED:
+      return Failure::unreachable;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+      return Failure::untrusted;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Failure::timed_out;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_FILESIZE_EXCEEDED:
+    case CURLE_WRITE_ERROR:
+      return Failure::malformed;
+    default:
+      return Failure::interrupted;
+  }
+}
+
+void Transfer::prepare(const TransferLimits& limits, HttpRequest request, const std::vector<Header>& headers,
+                       std::chrono::milliseconds timeout) {
+  request_ = std::move(request);
+  CURL* easy = easy_.get();
+  curl_easy_reset(easy);
+  std::string url = limits.base_url + request_.path;
+  if (!request_.query.empty()) url += "?" + request_.query;
+  set(easy, CURLOPT_URL, url.c_str());
+  set(easy, CURLOPT_PATH_AS_IS, 1L);  // what is signed is what is sent
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_ERRORBUFFER, error_text_);
+  set(easy, CURLOPT_USERAGENT, "varve");
+  set(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+  if (!limits.ca_file.empty()) set(easy, CURLOPT_CAINFO, limits.ca_file.c_str());
+  if (!limits.proxy.empty()) set(easy, CURLOPT_PROXY, limits.proxy.c_str());
+
+  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect_timeout.count()));
+  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(easy, CURLOPT_LOW_SPEED_TIME,
+      static_cast<long>(std::chrono::ceil<std::chrono::seconds>(limits.stall_timeout).count()));
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_BUFFERSIZE, io_buffer_bytes);
+  set(easy, CURLOPT_UPLOAD_BUFFERSIZE, io_buffer_bytes);
+
+  set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_write);
+  set(easy, CURLOPT_WRITEDATA, this);
+  set(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
+  set(easy, CURLOPT_PREREQDATA, this);
+  set(easy, CURLOPT_PRIVATE, this);
+  prepare_method();
+  for (const Header& header : headers) lines_.add(fmt::format("{}: {}", header.name, header.value));
+  // The servers we know say "100 Continue" to requests that they then refuse: asking first only costs time.
+  lines_.add("Expect:");
+  set(easy, CURLOPT_HTTPHEADER, lines_.get());
+}
+
+void Transfer::prepare_method() {
+  CURL* easy = easy_.get();
+  if (request_.method == Method::get) return set(easy, CURLOPT_HTTPGET, 1L);
+  if (request_.method == Method::del) return set(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+  set(easy, CURLOPT_UPLOAD, 1L);
+  if (request_.method == Method::post) set(easy, CURLOPT_CUSTOMREQUEST, "POST");
+  set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.body.data.size()));
+  set(easy, CURLOPT_READFUNCTION, &Transfer::on_read);
+  set(easy, CURLOPT_READDATA, this);
+  set(easy, CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
+  set(easy, CURLOPT_SEEKDATA, this);
+}
+
+std::size_t Transfer::on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const auto rest = transfer.request_.body.data.subspan(transfer.given_);
+  const std::size_t bytes = std::min(rest.size(), size * count);
+  if (bytes != 0) std::memcpy(buffer, rest.data(), bytes);
+  transfer.given_ += bytes;
+  return bytes;
+}
+
+int Transfer::on_seek(void* self, curl_off_t offset, int origin) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (origin != SEEK_SET || offset < 0 ||
+      static_cast<std::uint64_t>(offset) > transfer.request_.body.data.size()) {
+    return CURL_SEEKFUNC_CANTSEEK;
+  }
+  // libcurl goes back to send the body again: a kept-alive connection turned out to be dead.
+  if (transfer.connected_ && transfer.whole_body_given()) transfer.sent_before_ = true;
+  transfer.given_ = static_cast<std::size_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
+int Transfer::on_connected(void* self, char*, char*, int, int) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  // Called before each sending; the second time there may have been nothing to seek back in.
+  if (transfer.connected_ && transfer.whole_body_given()) transfer.sent_before_ = true;
+  transfer.connected_ = true;
+  return CURL_PREREQFUNC_OK;
+}
+
+/// Makes room for `bytes` in all. False if that is more than the request allows.
+bool Transfer::reserve(std::size_t bytes) {
+  if (bytes > request_.answer_bytes_max) return false;
+  if (bytes <= received_capacity_) return true;
+  curl_off_t announced = -1;
+  curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+  const std::size_t wanted =
+      std::max({bytes, received_capacity_ * 2, static_cast<std::size_t>(std::max<curl_off_t>(announced, 0))});
+  if (announced > 0 && static_cast<std::uint64_t>(announced) > request_.answer_bytes_max) return false;
+  const auto capacity = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, request_.answer_bytes_max));
+  auto larger = std::make_shared_for_overwrite<std::byte[]>(capacity);
+  if (received_bytes_ != 0) std::memcpy(larger.get(), received_.get(), received_bytes_);
+  received_ = std::move(larger);
+  received_capacity_ = capacity;
+  return true;
+}
+
+std::size_t Transfer::on_write(char* data, std::size_t size, std::size_t count, void* self) noexcept {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const std::size_t bytes = size * count;
+  long status = 0;
+  curl_easy_getinfo(transfer.easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  std::size_t kept = bytes;
+  if (status >= 300)
+    kept = std::min(bytes, error_bytes_max - std::min(error_bytes_max, transfer.received_bytes_));
+  if (kept == 0) return bytes;
+  try {
+    if (!transfer.reserve(transfer.received_bytes_ + kept)) return status >= 300 ? bytes : 0;
+  } catch (const std::bad_alloc&) {
+    return 0;  // ends the transfer with CURLE_WRITE_ERROR
+  }
+  std::memcpy(transfer.received_.get() + transfer.received_bytes_, data, kept);
+  transfer.received_bytes_ += kept;
+  return bytes;
+}
+
+std::string Transfer::header(const char* name) const {
+  curl_header* found = nullptr;
+  if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return {};
+  return found->value;
+}
+
+HttpAnswer Transfer::answer(CURLcode code) {
+  HttpAnswer answer;
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<int>(status);
+  if (code != CURLE_OK) {
+    answer.failure = failure_of(code);
+    answer.failure_text = *error_text_ != '\0' ? error_text_ : curl_easy_strerror(code);
+  }
+  answer.sent_before = sent_before_;
+  answer.request_arrived = sent_before_ || (connected_ && whole_body_given());
+  answer.body.data = {received_.get(), received_bytes_};
+  answer.body.owner = std::move(received_);
+  answer.region = header("x-amz-bucket-region");
+  if (const time_t date = curl_getdate(header("date").c_str(), nullptr); date != -1)
+    answer.date_unix_s = date;
+  curl_off_t retry_after = 0;
+  if (curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0) {
+    answer.retry_after_s = static_cast<std::uint32_t>(std::min<curl_off_t>(retry_after, 3600));
+  }
+  if (const std::string range = header("content-range"); range.starts_with("bytes ")) {
+    std::uint64_t begin = 0;
+    const char* text = range.data() + 6;
+    if (std::from_chars(text, range.data() + range.size(), begin).ec == std::errc())
+      answer.content_range_begin = begin;
+  }
+  return answer;
+}
+
+}  // namespace varve::store::s3

@@ -1,0 +1,68 @@
+// One HTTP exchange on a libcurl easy handle: what is sent, what came back, and whether the server
+// can have had the whole request.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/s3/curl_handle.h"
+#include "store/s3/http.h"
+
+namespace varve::store::s3 {
+
+/// What all transfers of a transport have in common.
+struct TransferLimits {
+  std::string base_url;  ///< before the request's path: "https://bucket.s3.eu-west-1.amazonaws.com"
+  std::string ca_file;
+  std::string proxy;
+  std::chrono::milliseconds connect_timeout{3'000};
+  std::chrono::milliseconds stall_timeout{10'000};
+};
+
+class Transfer {
+ public:
+  explicit Transfer(EasyHandle easy) : easy_(std::move(easy)) {}
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  /// Sets the handle up. `headers` are those to send, `host` among them.
+  void prepare(const TransferLimits& limits, HttpRequest request, const std::vector<Header>& headers,
+               std::chrono::milliseconds timeout);
+
+  /// What came, once libcurl says that it is over.
+  [[nodiscard]] HttpAnswer answer(CURLcode code);
+
+  [[nodiscard]] CURL* easy() const noexcept { return easy_.get(); }
+  /// The handle, for the next transfer; its connection stays open.
+  [[nodiscard]] EasyHandle release() noexcept { return std::move(easy_); }
+
+ private:
+  static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept;
+  static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static int on_seek(void* self, curl_off_t offset, int origin) noexcept;
+  static int on_connected(void* self, char*, char*, int, int) noexcept;
+
+  void prepare_method();
+  bool reserve(std::size_t bytes);
+  [[nodiscard]] bool whole_body_given() const noexcept { return given_ == request_.body.data.size(); }
+  [[nodiscard]] std::string header(const char* name) const;
+
+  EasyHandle easy_;
+  HeaderLines lines_;
+  HttpRequest request_;
+  std::size_t given_ = 0;  // of the body, to libcurl, in the present sending
+  bool connected_ = false;
+  bool sent_before_ = false;
+  std::shared_ptr<std::byte[]> received_;
+  std::size_t received_bytes_ = 0;
+  std::size_t received_capacity_ = 0;
+  char error_text_[CURL_ERROR_SIZE] = {};
+};
+
+/// libcurl's result in our terms. Not for CURLE_OK.
+Failure failure_of(CURLcode code) noexcept;
+
+}  // namespace varve::store::s3
