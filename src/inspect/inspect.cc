@@ -1,0 +1,174 @@
+#include "varve/inspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "format/seal.h"
+#include "inspect/epoch_map.h"
+#include "reader/place.h"
+
+namespace varve {
+
+using chain::ListedSeq;
+using chain::Reply;
+using chain::Request;
+using chain::Requests;
+using chain::TailView;
+using inspect_log::EpochMap;
+using inspect_log::Slot;
+
+namespace {
+
+constexpr std::uint32_t give_up_ms = 60'000;
+
+/// Counts every object under the log, page by page.
+class Census {
+ public:
+  Census(const TailView& view, const EpochMap& epochs, LogInfo& info)
+      : view_(view), epochs_(epochs), info_(info) {}
+
+  /// Until not `more()`: drive the next page.
+  [[nodiscard]] bool more() const { return more_; }
+  [[nodiscard]] Requests page() const {
+    return {Request::make(Request::Kind::list, next_, chain::page_limit)};
+  }
+
+  Requests on(const Reply& reply) {
+    if (reply.kind == Request::Kind::get_header) return on_header(reply);
+    more_ = !reply.error && reply.truncated && !reply.listed.empty();
+    error_ = reply.error;
+    Requests requests;
+    for (const ListedSeq& object : reply.listed) {
+      if (!count(object)) requests.push_back(Request::make(Request::Kind::get_header, object.seq));
+    }
+    if (more_) next_ = reply.listed.back().seq + 1;
+    return requests;
+  }
+
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  // False: its header has to tell what it is.
+  bool count(const ListedSeq& object) {
+    if (object.seq >= view_.tail.seq) return true;  // the survey told what is behind the tail
+    const Slot slot = epochs_.slot(object.seq);
+    const bool live = object.seq >= view_.lowest_live();
+    if (slot == Slot::unknown && !live) {
+      unknown_bytes_.emplace(object.seq, object.bytes);
+      return false;
+    }
+    if (live && slot != Slot::in_void) {
+      ++info_.objects;
+      info_.bytes += object.bytes;
+    } else if (slot != Slot::seal) {
+      leftover(object.bytes);
+    }
+    return true;
+  }
+
+  Requests on_header(const Reply& reply) {
+    const Result<format::Header> header = chain::header_in(reply);
+    const std::uint64_t bytes = unknown_bytes_.extract(reply.seq).mapped();
+    if (!header || header->kind == format::Kind::data) leftover(bytes);
+    return {};
+  }
+
+  void leftover(std::uint64_t bytes) {
+    ++info_.leftover_objects;
+    info_.leftover_bytes += bytes;
+  }
+
+  const TailView& view_;
+  const EpochMap& epochs_;
+  LogInfo& info_;
+  Seq next_ = 0;
+  bool more_ = true;
+  std::map<Seq, std::uint64_t> unknown_bytes_;  // of the page at hand
+  std::optional<Error> error_;
+};
+
+LogInfo summary_of(const TailView& view) {
+  LogInfo info;
+  info.log_id = to_hex(view.tail.log_id);
+  info.start_offset = view.start_offset();
+  info.end_offset = view.tail.offset;
+  info.durable_offset = std::max(view.newest.durable_offset, view.newest_owned.durable_offset);
+  info.epoch = view.tail.epoch;
+  info.window = view.tail.window;
+  info.cut_objects = view.cut.size();
+  for (const ListedSeq& object : view.cut) info.cut_bytes += object.bytes;
+  return info;
+}
+
+std::vector<EpochInfo> live_epochs(const TailView& view, const format::EpochHistory& history) {
+  std::vector<EpochInfo> epochs;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const bool last = i + 1 == history.size();
+    if ((history[i].flags & format::flag::ahead) != 0) continue;
+    if (!last && history[i + 1].seal <= view.lowest_live()) continue;
+    const bool closed = last ? view.newest.has(format::flag::closing)
+                             : (history[i + 1].flags & format::flag::fences_nobody) != 0;
+    epochs.push_back({.epoch = history[i].seal,
+                      .first_offset = history[i].first_offset,
+                      .sealed_by = {},
+                      .sealed_unix_ms = 0,
+                      .closed_cleanly = closed});
+  }
+  return epochs;
+}
+
+// A seal that is gone, or damaged, leaves its epoch nameless; `verify` would say why.
+Result<void> name_sealers(const courier::Courier& courier, std::vector<EpochInfo>& epochs,
+                          const reader::Patience& patience) {
+  Requests requests;
+  for (const EpochInfo& epoch : epochs) {
+    requests.push_back(Request::make(Request::Kind::get_object, epoch.epoch));
+  }
+  const auto on = [&](const Reply& reply) {
+    const Result<format::Header> header = chain::header_in(reply);
+    if (!header || header->kind != format::Kind::seal) return Requests();
+    const auto epoch = std::ranges::lower_bound(epochs, reply.seq, {}, &EpochInfo::epoch);
+    epoch->sealed_unix_ms = header->created_unix_ms;
+    if (const auto body = format::decode_seal(reply.bytes, *header)) {
+      epoch->sealed_by = fmt::format("{}:{}", body->host, body->pid);
+    }
+    return Requests();
+  };
+  return courier.drive(std::move(requests), on, patience.deadline, patience.stop);
+}
+
+Result<LogInfo> inspect_with(const courier::Courier& courier, const reader::Patience& patience) {
+  const Result<TailView> view = reader::look_at(courier, patience);
+  if (!view) return view.error();
+  const Result<EpochMap> epochs = EpochMap::load(courier, *view, patience);
+  if (!epochs) return epochs.error();
+
+  LogInfo info = summary_of(*view);
+  Census census(*view, *epochs, info);
+  while (census.more()) {
+    const Result<void> counted = courier.drive(
+        census.page(), [&](const Reply& reply) { return census.on(reply); },
+        courier::Courier::after(give_up_ms));
+    if (!counted) return counted.error();
+  }
+  if (census.error()) return *census.error();
+  info.epochs = live_epochs(*view, epochs->history());
+  const Result<void> named = name_sealers(courier, info.epochs, patience);
+  if (!named) return named.error();
+  return info;
+}
+
+}  // namespace
+
+Result<LogInfo> inspect(const LogAddress& log) {
+  const courier::Courier courier(log);
+  Result<LogInfo> info = inspect_with(courier, {.deadline = courier::Courier::after(give_up_ms), .stop = {}});
+  if (!info && info.error().code() == Code::timed_out)
+    return Error(Code::unavailable, info.error().message());
+  return info;
+}
+
+}  // namespace varve
