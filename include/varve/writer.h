@@ -135,6 +135,9 @@ struct TrimOptions {
   /// again: seals below the trim point that are older may go too. 0 (default): no such word, they
   /// stay for ever (docs/protocol.md, "Seals are never deleted"). Wrong, it can lose data.
   std::uint32_t no_writer_sleeps_days = 0;
+
+  /// How long `Writer::trim` tries; what is undone by then is left to the next. 0: for ever.
+  std::uint32_t timeout_ms = 60'000;
 };
 
 /// The state of a writer, a consistent-enough snapshot for people and dashboards.
@@ -213,7 +216,8 @@ class Writer {
 
   /// Makes `before` the log's start: durable first, then objects wholly below it are deleted.
   /// `before` below the present start is a no-op that finishes earlier deletions; above the durable
-  /// offset it is `out_of_range`. Blocks; appends go on meanwhile.
+  /// offset it is `out_of_range`. Blocks; appends go on meanwhile. `timed_out`: the new start may
+  /// become durable yet. Once it is, failed deletions are no error: see `TrimReport::objects_left`.
   Result<TrimReport> trim(Offset before, TrimOptions options = {});
 
   /// Stops accepting, waits for what was appended, marks the end of this epoch in the log and

@@ -29,12 +29,15 @@ struct CheckpointAnswered {
   bool stored;
 };
 struct SweepAnswered {
+  std::uint64_t sweep_number;
   chain::Reply reply;
 };
 /// Upload everything below `offset` without waiting for company.
 struct FlushWish {
   Offset offset;
 };
+/// The caller of the trim waits no longer.
+struct StopTrimWish {};
 /// Nothing more is appended: upload the rest, the last one marked as the end.
 struct CloseWish {};
 /// The time to close is over.
@@ -42,7 +45,7 @@ struct AbandonWish {
   Error error;
 };
 using Letter = std::variant<PutAnswered, Looked, CheckpointAnswered, SweepAnswered, FlushWish, TrimWish,
-                            CloseWish, AbandonWish>;
+                            StopTrimWish, CloseWish, AbandonWish>;
 
 /// Thread-safe. Bounded by what is in flight: a letter is an answer to one request, or a wish.
 class Mailbox {

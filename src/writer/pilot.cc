@@ -13,6 +13,9 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
+// The checkpoint at the end is a hint: not worth waiting for for long.
+constexpr std::uint64_t checkpoint_patience_ms = 2'000;
+
 Bytes empty_object() {
   auto memory = std::make_shared<std::vector<std::byte>>(format::header_bytes + format::trailer_bytes(0));
   format::encode_trailer({}, std::span(*memory).subspan(format::header_bytes));
@@ -57,7 +60,7 @@ void Pilot::finish(Clock::time_point deadline) {
 
 void Pilot::run() {
   send_sweep(trimming_.sweep_leftovers(sweep_from_));
-  while (!finished()) {
+  while (!finished_) {
     hear(mailbox_->take(next_wake()));
     appender_.tick(now_ms());
     submit_ready();
@@ -66,6 +69,7 @@ void Pilot::run() {
     carry_out_commands();
     if (appender_.ending()) fail_the_rest();
     publish();
+    finish_if_closed();
   }
   acknowledger_->finish();
   if (!appender_.ending()) watermark_.end(Error(Code::closed, "the writer is closed"));
@@ -75,9 +79,13 @@ void Pilot::run() {
   finished_changed_.notify_all();
 }
 
-bool Pilot::finished() const {
-  if (appender_.ending()) return pool_->drained();
-  return closing_ && appender_.closed() && trimming_.idle() && !appender_.checkpoint_in_flight();
+void Pilot::finish_if_closed() {
+  if (appender_.ending()) {
+    finished_ = pool_->drained();
+  } else if (closing_ && appender_.closed()) {
+    if (!leave_at_ms_) leave_at_ms_ = now_ms() + checkpoint_patience_ms;
+    finished_ = !appender_.checkpoint_in_flight() || now_ms() >= *leave_at_ms_;
+  }
 }
 
 void Pilot::hear(std::vector<Letter> letters) {
@@ -89,7 +97,18 @@ void Pilot::hear(std::vector<Letter> letters) {
 void Pilot::hear_one(PutAnswered& letter) { appender_.on_put(letter.seq, letter.error, now_ms()); }
 void Pilot::hear_one(Looked& letter) { appender_.on_look(letter.seq, letter.found, now_ms()); }
 void Pilot::hear_one(CheckpointAnswered& letter) { appender_.on_checkpoint(letter.stored); }
-void Pilot::hear_one(SweepAnswered& letter) { send_sweep(trimming_.on_reply(letter.reply, now_unix_ms())); }
+
+void Pilot::hear_one(SweepAnswered& letter) {
+  if (letter.sweep_number != trimming_.sweep_number()) return;
+  send_sweep(trimming_.on_reply(letter.reply, now_unix_ms()));
+}
+
+void Pilot::hear_one(StopTrimWish& /*letter*/) {
+  trimming_.stop(
+      Error(Code::timed_out, "the trim is not durable yet, for the store is slow or away; trim again later")
+          .with_outcome(WriteOutcome::unknown));
+}
+
 void Pilot::hear_one(FlushWish& letter) { flush_below_ = std::max(flush_below_, letter.offset); }
 
 void Pilot::hear_one(TrimWish& letter) {
@@ -101,12 +120,18 @@ void Pilot::hear_one(TrimWish& letter) {
 
 void Pilot::hear_one(CloseWish& /*letter*/) {
   closing_ = true;
-  pool_->stop(Error(Code::closed, "the writer is closed"));
+  const Error closed(Code::closed, "the writer is closed");
+  pool_->stop(closed);
+  trimming_.stop(closed);
 }
 
 void Pilot::hear_one(AbandonWish& letter) {
   closing_ = true;
-  appender_.abandon(letter.error);
+  if (appender_.closed()) {
+    leave_at_ms_ = now_ms();
+  } else {
+    appender_.abandon(letter.error);
+  }
 }
 
 void Pilot::submit_ready() {
@@ -150,7 +175,7 @@ void Pilot::submit_empty_if_wanted() {
   if (!appender_.can_submit()) return;
   const bool nothing_collected = !pool_->active() && pool_->oldest_closed() == nullptr;
   if (!nothing_collected) return;
-  const bool close_now = closing_ && pool_->drained() && trimming_.idle();
+  const bool close_now = closing_ && pool_->drained();
   if (close_now || appender_.trim_wants_object()) submit(nullptr);
 }
 
@@ -197,6 +222,7 @@ void Pilot::carry_out(const Command& command) {
     case Command::Kind::acknowledge: {
       const Flight flight = std::move(flights_.extract(seq).mapped());
       ++objects_acknowledged_;
+      publish();  // whoever the watermark wakes finds the status at least as new
       watermark_.advance(appender_.durable_offset());
       if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);
       return send_sweep(trimming_.on_acknowledged(now_unix_ms()));
@@ -213,9 +239,10 @@ void Pilot::carry_out(const Command& command) {
 
 void Pilot::send_sweep(chain::Requests requests) {
   for (chain::Request& request : requests) {
-    courier_.send(std::move(request), [mailbox = mailbox_](chain::Reply reply) {
-      mailbox->post(SweepAnswered{std::move(reply)});
-    });
+    courier_.send(std::move(request),
+                  [mailbox = mailbox_, number = trimming_.sweep_number()](chain::Reply reply) {
+                    mailbox->post(SweepAnswered{number, std::move(reply)});
+                  });
   }
 }
 
@@ -233,7 +260,7 @@ void Pilot::drop(const std::vector<chain::ListedSeq>& leftovers) {
 void Pilot::fail_the_rest() {
   const Error& ending = *appender_.ending();
   pool_->stop(ending);
-  trimming_.fail(ending);
+  trimming_.stop(ending);
   for (auto& [seq, flight] : flights_) {
     if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, appender_.fate_of(seq));
   }
@@ -245,7 +272,9 @@ void Pilot::fail_the_rest() {
 
 std::optional<Clock::time_point> Pilot::next_wake() const {
   std::optional<std::uint64_t> at = appender_.next_tick_ms();
-  if (active_due_ms_) at = at ? std::min(*at, *active_due_ms_) : *active_due_ms_;
+  for (const std::optional<std::uint64_t>& other : {active_due_ms_, leave_at_ms_}) {
+    if (other) at = at ? std::min(*at, *other) : *other;
+  }
   if (!at) return std::nullopt;
   return Clock::time_point(std::chrono::milliseconds(*at));
 }
@@ -274,7 +303,6 @@ void Pilot::publish() {
   status_.objects_acknowledged = objects_acknowledged_;
   status_.put_retries = appender_.retries();
   status_.waiting_for_store = appender_.waiting_for_store();
-  status_.failure = watermark_.ending();
 }
 
 WriterStatus Pilot::status() const {
@@ -283,6 +311,7 @@ WriterStatus Pilot::status() const {
     const std::lock_guard lock(status_mutex_);
     status = status_;
   }
+  status.failure = watermark_.ending();
   status.end_offset = pool_->end_offset();
   status.buffered_bytes = pool_->buffered_bytes();
   return status;

@@ -64,6 +64,7 @@ class Pilot final : public BatchListener {
   void hear_one(SweepAnswered& letter);
   void hear_one(FlushWish& letter);
   void hear_one(TrimWish& letter);
+  void hear_one(StopTrimWish& letter);
   void hear_one(CloseWish& letter);
   void hear_one(AbandonWish& letter);
 
@@ -77,7 +78,7 @@ class Pilot final : public BatchListener {
   void drop(const std::vector<chain::ListedSeq>& leftovers);
   void fail_the_rest();
   void publish();
-  [[nodiscard]] bool finished() const;
+  void finish_if_closed();
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> next_wake() const;
   [[nodiscard]] std::uint64_t now_ms() const;
 
@@ -92,6 +93,8 @@ class Pilot final : public BatchListener {
   Seq sweep_from_;
   Offset flush_below_ = 0;
   bool closing_ = false;
+  std::optional<std::uint64_t> leave_at_ms_;  // all is stored; only a hint is outstanding
+  bool finished_ = false;
   std::optional<std::uint64_t> active_due_ms_;
   std::atomic<std::uint64_t> first_record_ms_{0};
   std::uint64_t objects_acknowledged_ = 0;

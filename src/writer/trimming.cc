@@ -47,6 +47,7 @@ chain::Requests Trimming::on_acknowledged(std::int64_t now_unix_ms) {
 
 chain::Requests Trimming::start_sweep(chain::SweepPlan plan) {
   sweeping_below_ = plan.below;
+  ++sweep_number_;
   sweep_.emplace(std::move(plan));
   chain::Requests requests = sweep_->start();
   finish_if_done();
@@ -63,10 +64,14 @@ chain::Requests Trimming::on_reply(const chain::Reply& reply, std::int64_t now_u
 
 void Trimming::finish_if_done() {
   if (!sweep_ || !sweep_->done()) return;
-  const bool clean = !sweep_->error() && sweep_->left() == 0;
+  report_sweep();
+}
+
+void Trimming::report_sweep() {
+  const bool clean = sweep_->done() && !sweep_->error() && sweep_->left() == 0;
   if (clean) appender_.swept(sweeping_below_);
   if (sweep_is_wished_) {
-    // What the store refused to say counts as one object left: there is something to come back for.
+    // What the store did not say counts as one object left: there is something to come back for.
     const std::uint64_t left = std::max<std::uint64_t>(sweep_->left(), clean ? 0 : 1);
     wish_->report.set_value(TrimReport{appender_.durable_start_offset(), sweep_->removed(), left});
     wish_.reset();
@@ -74,10 +79,10 @@ void Trimming::finish_if_done() {
   sweep_.reset();
 }
 
-void Trimming::fail(const Error& error) {
-  if (wish_) wish_->report.set_value(error);
+void Trimming::stop(const Error& reason) {
+  if (sweep_) report_sweep();
+  if (wish_) wish_->report.set_value(reason);
   wish_.reset();
-  sweep_.reset();
 }
 
 }  // namespace varve::writer

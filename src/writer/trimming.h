@@ -32,18 +32,22 @@ class Trimming {
   /// Something was acknowledged: the trim may be durable now. Returns the sweep's first requests.
   chain::Requests on_acknowledged(std::int64_t now_unix_ms);
   chain::Requests on_reply(const chain::Reply& reply, std::int64_t now_unix_ms);
-  /// The writer has ended: so has the wish.
-  void fail(const Error& error);
-  [[nodiscard]] bool idle() const { return !wish_ && !sweep_; }
+  /// No more of it now: what is durable is reported as such, with deletions left over; what is not
+  /// has failed for `reason`. Answers to requests of this sweep must not be handed in any more.
+  void stop(const Error& reason);
+  /// Tells answers of one sweep from those of a stopped one before it.
+  [[nodiscard]] std::uint64_t sweep_number() const { return sweep_number_; }
 
  private:
   chain::Requests start_sweep(chain::SweepPlan plan);
   void finish_if_done();
+  void report_sweep();
 
   chain::Appender& appender_;
   std::optional<TrimWish> wish_;
   std::optional<chain::Sweep> sweep_;
   bool sweep_is_wished_ = false;
+  std::uint64_t sweep_number_ = 0;
   Seq sweeping_below_ = 0;
 };
 

@@ -53,6 +53,7 @@ class Writer::Impl {
   }
 
   Result<TrimReport> trim(Offset before, TrimOptions options) {
+    const auto deadline = courier::Courier::after(options.timeout_ms);
     const std::lock_guard one_at_a_time(trim_mutex_);
     const WriterStatus now = pilot_.status();
     if (now.failure) return *now.failure;
@@ -63,13 +64,16 @@ class Writer::Impl {
     }
     Seq lowest_live = 0;
     if (before > now.start_offset) {
-      const Result<chain::Position> place = locate(before);
+      const Result<chain::Position> place = locate(before, deadline);
       if (!place) return place.error();
       lowest_live = place->seq;
     }
     writer::TrimWish wish{.before = before, .lowest_live = lowest_live, .options = options, .report = {}};
     std::future<Result<TrimReport>> report = wish.report.get_future();
     pilot_.wish(std::move(wish));
+    const bool in_time =
+        deadline == courier::Courier::never || report.wait_until(deadline) == std::future_status::ready;
+    if (!in_time) pilot_.wish(writer::StopTrimWish{});
     return report.get();
   }
 
@@ -93,12 +97,12 @@ class Writer::Impl {
 
  private:
   // Objects may be trimmed away by nobody but us: what is missing here is missing.
-  Result<chain::Position> locate(Offset offset) {
+  Result<chain::Position> locate(Offset offset, courier::Courier::Deadline deadline) {
     chain::Survey survey({.want_history = true});
-    const Result<chain::TailView> view = courier::run(courier_, survey);
+    const Result<chain::TailView> view = courier::run(courier_, survey, deadline);
     if (!view) return view.error();
     chain::Locate locate(*view, offset);
-    return courier::run(courier_, locate);
+    return courier::run(courier_, locate, deadline);
   }
 
   courier::Courier courier_;
