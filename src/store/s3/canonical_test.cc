@@ -10,27 +10,27 @@
 namespace varve::store::s3 {
 namespace {
 
-TEST(Canonical, encodes_all_but_unreserved) {
+TEST(Canonical, EncodesAllButUnreserved) {
   EXPECT_EQ(encode_component("AZaz09-_.~"), "AZaz09-_.~");
   EXPECT_EQ(encode_component("a/b c+d%e=f&g?h#i@j:k;l,m*n'o(p)q!r$s[t]"),
             "a%2Fb%20c%2Bd%25e%3Df%26g%3Fh%23i%40j%3Ak%3Bl%2Cm%2An%27o%28p%29q%21r%24s%5Bt%5D");
   EXPECT_EQ(encode_path("logs/ä€😀/\x01\x7f"), "logs/%C3%A4%E2%82%AC%F0%9F%98%80/%01%7F");
 }
 
-TEST(Canonical, sorts_a_query_by_its_encoded_names_and_keeps_the_equals_sign) {
+TEST(Canonical, SortsAQueryByItsEncodedNamesAndKeepsTheEqualsSign) {
   EXPECT_EQ(encode_query({{"prefix", "a b"}, {"list-type", "2"}, {"delete", ""}, {"A", "1"}}),
             "A=1&delete=&list-type=2&prefix=a%20b");
   EXPECT_EQ(encode_query({}), "");
 }
 
-TEST(Canonical, refuses_broken_escapes) {
+TEST(Canonical, RefusesBrokenEscapes) {
   EXPECT_EQ(decode_component("a%2"), std::nullopt);
   EXPECT_EQ(decode_component("%"), std::nullopt);
   EXPECT_EQ(decode_component("%zz"), std::nullopt);
   EXPECT_EQ(decode_component("a+b%2Bc%2f"), "a b+c/");
 }
 
-RC_GTEST_PROP(Canonical, decoding_undoes_encoding, (const std::string& text)) {
+RC_GTEST_PROP(Canonical, DecodingUndoesEncoding, (const std::string& text)) {
   RC_ASSERT(decode_component(encode_component(text)) == text);
   RC_ASSERT(decode_component(encode_path(text)) == text);
 }
@@ -57,7 +57,7 @@ class S3Examples : public testing::Test {
   HttpRequest request_;
 };
 
-TEST_F(S3Examples, get_object_with_a_range) {
+TEST_F(S3Examples, GetObjectWithARange) {
   request_.path = "/" + encode_path("test.txt");
   request_.headers = {{"range", "bytes=0-9"}};
   EXPECT_EQ(sign(empty_hash),
@@ -66,7 +66,7 @@ TEST_F(S3Examples, get_object_with_a_range) {
             "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
 }
 
-TEST_F(S3Examples, put_object_with_an_odd_name) {
+TEST_F(S3Examples, PutObjectWithAnOddName) {
   request_.method = Method::put;
   request_.path = "/" + encode_path("test$file.text");
   request_.headers = {{"date", "Fri, 24 May 2013 00:00:00 GMT"},
@@ -75,13 +75,13 @@ TEST_F(S3Examples, put_object_with_an_odd_name) {
                   .ends_with("Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"));
 }
 
-TEST_F(S3Examples, a_parameter_without_a_value) {
+TEST_F(S3Examples, AParameterWithoutAValue) {
   request_.path = "/";
   request_.query = encode_query({{"lifecycle", ""}});
   EXPECT_TRUE(sign(empty_hash).ends_with("fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
 }
 
-TEST_F(S3Examples, a_listing) {
+TEST_F(S3Examples, AListing) {
   request_.path = "/";
   request_.query = encode_query({{"prefix", "J"}, {"max-keys", "2"}});
   EXPECT_TRUE(sign(empty_hash).ends_with("34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"));
@@ -102,36 +102,36 @@ std::string suite_signature(HttpRequest request, std::vector<Header> more = {}) 
   return value.substr(value.rfind('=') + 1);
 }
 
-TEST(SuiteVectors, get_utf8) {
+TEST(SuiteVectors, GetUtf8) {
   EXPECT_EQ(suite_signature({.path = encode_path("/ሴ")}),
             "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85");
 }
 
-TEST(SuiteVectors, get_vanilla_query_order_key_case) {
+TEST(SuiteVectors, GetVanillaQueryOrderKeyCase) {
   EXPECT_EQ(
       suite_signature({.path = "/", .query = encode_query({{"Param2", "value2"}, {"Param1", "value1"}})}),
       "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
 }
 
-TEST(SuiteVectors, get_vanilla_query_unreserved) {
+TEST(SuiteVectors, GetVanillaQueryUnreserved) {
   const std::string all = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   EXPECT_EQ(suite_signature({.path = "/", .query = encode_query({{all, all}})}),
             "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197");
 }
 
-TEST(SuiteVectors, get_header_value_trim) {
+TEST(SuiteVectors, GetHeaderValueTrim) {
   EXPECT_EQ(suite_signature({.path = "/"}, {{"my-header1", " value1"}, {"my-header2", " \"a   b   c\" "}}),
             "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736");
 }
 
-TEST(SuiteVectors, get_vanilla_with_session_token) {
+TEST(SuiteVectors, GetVanillaWithSessionToken) {
   EXPECT_EQ(
       suite_signature({.path = "/"}, {{"x-amz-security-token",
                                        "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"}}),
       "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8");
 }
 
-TEST(Signature, sends_what_it_signs) {
+TEST(Signature, SendsWhatItSigns) {
   const Credentials keys{.access_key_id = "A:1",
                          .secret_access_key = Secret("s"),
                          .session_token = Secret("t"),
@@ -149,7 +149,7 @@ TEST(Signature, sends_what_it_signs) {
 }
 
 // The order that whole header lines would get wrong: ':' sorts after '-'.
-TEST(Signature, sorts_header_names_not_lines) {
+TEST(Signature, SortsHeaderNamesNotLines) {
   const std::string value =
       authorization({.path = "/"},
                     {{"x-amz-server-side-encryption-aws-kms-key-id", "k"},

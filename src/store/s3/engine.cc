@@ -149,7 +149,7 @@ void Engine::settle(OperationId id, Verdict verdict, Moment attempt_sent, Moment
       if (now >= pursuit.deadline) return fail(id, expired(pursuit));
       return enqueue(id, pursuit, true);
     case Next::give_up:
-      return fail(id, *verdict.error);
+      return maybe_taken(id, pursuit, *std::move(verdict.error), now);
     case Next::throttled:
       pacing_.throttled(attempt_sent, now);
       return try_again(id, pursuit, verdict, now);

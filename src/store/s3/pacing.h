@@ -28,7 +28,7 @@ class Pacing {
   /// `started`: when the throttled request was sent. Requests sent before the last decrease say
   /// nothing about the limit after it: a burst of refusals counts once.
   void throttled(Moment started, Moment now) noexcept {
-    if (started < decreased_) return;
+    if (started <= decreased_) return;
     decreased_ = now;
     limit_ = std::max(1.0, limit_ / 2);
   }

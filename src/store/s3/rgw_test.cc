@@ -80,7 +80,7 @@ class Rgw : public testing::Test {
   std::string base_ = "rgw-" + std::to_string(std::random_device()()) + "/";
 };
 
-TEST_F(Rgw, lists_and_deletes_more_than_one_page) {
+TEST_F(Rgw, ListsAndDeletesMoreThanOnePage) {
   constexpr int count = 1234;
   fill(0, count);
   const auto all = list_all_now(*store_, base_);
@@ -98,7 +98,7 @@ TEST_F(Rgw, lists_and_deletes_more_than_one_page) {
   EXPECT_EQ(rest->front().key, name(1000));
 }
 
-TEST_F(Rgw, moves_the_largest_objects_of_a_log) {
+TEST_F(Rgw, MovesTheLargestObjectsOfALog) {
   std::string large((std::size_t{65} << 20) + 1, '\0');
   std::minstd_rand random(7);
   for (std::size_t i = 0; i < large.size(); i += 97) large[i] = static_cast<char>(random());
@@ -112,7 +112,7 @@ TEST_F(Rgw, moves_the_largest_objects_of_a_log) {
             Code::already_exists);
 }
 
-TEST_F(Rgw, a_missing_bucket_is_named) {
+TEST_F(Rgw, AMissingBucketIsNamed) {
   auto store = open_store("s3://no-such-bucket-anywhere");
   ASSERT_TRUE(store);
   for (const Error& error :
@@ -124,7 +124,7 @@ TEST_F(Rgw, a_missing_bucket_is_named) {
   }
 }
 
-TEST_F(Rgw, nobody_writes_without_credentials) {
+TEST_F(Rgw, NobodyWritesWithoutCredentials) {
   const auto store = open_gateway("anonymous=true");
   const auto put = put_if_absent_now(*store, base_ + "a", copy_bytes("x"));
   ASSERT_FALSE(put);
@@ -132,7 +132,7 @@ TEST_F(Rgw, nobody_writes_without_credentials) {
   EXPECT_EQ(put.error().outcome(), WriteOutcome::not_written);
 }
 
-TEST_F(Rgw, a_wrong_secret_is_denied_and_not_shown) {
+TEST_F(Rgw, AWrongSecretIsDeniedAndNotShown) {
   const auto settings = s3::settings_from(*parse_uri(uri()), s3::process_environment());
   ASSERT_TRUE(settings);
   const auto store = s3::make_store(*settings, [](const std::atomic<bool>&) {
@@ -147,7 +147,7 @@ TEST_F(Rgw, a_wrong_secret_is_denied_and_not_shown) {
   EXPECT_EQ(error.message().find("wrong-secret"), std::string::npos);
 }
 
-TEST_F(Rgw, a_store_that_is_closed_answers_what_is_open) {
+TEST_F(Rgw, AStoreThatIsClosedAnswersWhatIsOpen) {
   auto store = open_gateway();
   std::vector<Answer<void>> answers(50);
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -161,7 +161,7 @@ TEST_F(Rgw, a_store_that_is_closed_answers_what_is_open) {
   }
 }
 
-TEST_F(Rgw, outlives_the_gateway) {
+TEST_F(Rgw, OutlivesTheGateway) {
   constexpr int count = 2000;
   std::atomic<int> acknowledged = 0;
   std::vector<std::thread> writers;

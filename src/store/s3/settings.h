@@ -34,14 +34,14 @@ struct Settings {
   bool on_aws = false;      ///< the endpoint is Amazon's own
   bool path_style = false;  ///< the bucket is in the path, not in the host's name
   bool anonymous = false;   ///< sign nothing
-  std::string profile;      ///< of the shared files; empty: AWS_PROFILE or "default"
+  std::string profile = {};      ///< of the shared files; empty: AWS_PROFILE or "default"
 
   Checksum checksum = Checksum::none;
   Encryption encryption = Encryption::bucket_default;
-  std::string kms_key;
+  std::string kms_key = {};
 
-  std::string ca_file;  ///< empty: the system's
-  std::string proxy;    ///< empty: as the environment says (https_proxy, no_proxy)
+  std::string ca_file = {};  ///< empty: the system's
+  std::string proxy = {};    ///< empty: as the environment says (https_proxy, no_proxy)
 
   std::chrono::milliseconds connect_timeout{3'000};
   /// No byte for so long ends an attempt.
