@@ -59,13 +59,13 @@ class Verification {
   Result<void> visit(const ListedSeq& listed, const Result<Bytes>& object);
   void below_start(Seq seq, const Result<Bytes>& object);
   Result<bool> cross_hole();
-  void resume(Seq seq, const Bytes& object);
+  Result<void> resume(Seq seq, const Bytes& object);
   Result<void> take(Seq seq, const Bytes& object);
   void check_body(const Header& header, const Bytes& object);
   void check_history(const Header& header, const format::SealBody& seal);
   void behind_tail(Seq seq, const Bytes& object);
   Result<void> end_of_walk();
-  void close_gap(std::optional<Offset> end, Seq next);
+  Result<void> close_gap(std::optional<Offset> end, Seq next);
   Result<void> check_checkpoint();
 
   void find(Severity severity, Seq seq, std::string what);
@@ -199,8 +199,8 @@ Result<void> Verification::visit(const ListedSeq& listed, const Result<Bytes>& o
     if (!gap_ && seq != marks_.lowest_live) {
       gap_ = Gap{.first = marks_.lowest_live, .offset = marks_.start_offset, .why = "is missing"};
     }
-    resume(seq, *object);
-    if (!at_) return {};
+    const Result<void> resumed = resume(seq, *object);
+    if (!resumed || !at_) return resumed;
   }
   return take(seq, *object);
 }
@@ -247,29 +247,40 @@ Result<bool> Verification::cross_hole() {
 }
 
 // After a gap, or at the start: goes on at `seq` if that can be on the chain.
-void Verification::resume(Seq seq, const Bytes& object) {
+Result<void> Verification::resume(Seq seq, const Bytes& object) {
   const Result<Header> header = format::decode_header(object.data);
   if (!header || header->seq != seq || header->log_id != marks_.log_id) {
+    const Result<void> refreshed = refresh();
+    if (!refreshed || seq < marks_.lowest_live) return refreshed;
     if (!gap_) gap_ = Gap{.first = seq, .offset = marks_.start_offset, .why = "is damaged"};
     find(Severity::damage, seq,
          header ? "another object's copy, or another log's, lies in this place" : header.error().message());
-    return;
+    return {};
   }
   const bool in_void = EpochMap(marks_.history, marks_.window).slot(seq) == Slot::in_void;
-  if (header->has(format::flag::ahead) || in_void) return;  // tells nothing of where the chain goes on
-  close_gap(header->first_offset, seq);
+  if (header->has(format::flag::ahead) || in_void) return {};  // tells nothing of where the chain goes on
+  const Result<void> closed = close_gap(header->first_offset, seq);
   at_ = chain::position_of(*header);
+  return closed;
 }
 
-void Verification::close_gap(std::optional<Offset> end, Seq next) {
-  if (!gap_) return;
-  std::string range = fmt::format("object {}", gap_->first);
-  if (next > gap_->first + 1)
-    range = fmt::format("what lies between object {} and object {}", gap_->first, next);
-  find(Severity::damage, gap_->first,
-       fmt::format("{} {}: lost are {}; restore it from a copy", range, gap_->why,
-                   offsets_text(gap_->offset, end)));
-  gap_.reset();
+// The gap ends before `next`. What of it has been trimmed away meanwhile was none.
+Result<void> Verification::close_gap(std::optional<Offset> end, Seq next) {
+  if (!gap_) return {};
+  Gap gap = *std::exchange(gap_, std::nullopt);
+  const Result<void> refreshed = refresh();
+  if (!refreshed) return refreshed;
+  if (gap.first < marks_.lowest_live) {
+    gap.first = marks_.lowest_live;
+    gap.offset = std::max(gap.offset, marks_.start_offset);
+    if (gap.first >= next) return {};
+  }
+  std::string range = fmt::format("object {}", gap.first);
+  if (next > gap.first + 1) range = fmt::format("what lies between object {} and object {}", gap.first, next);
+  find(Severity::damage, gap.first,
+       fmt::format("{} {}: lost are {}; restore it from a copy", range, gap.why,
+                   offsets_text(gap.offset, end)));
+  return {};
 }
 
 // `object` lies at `at_`.
@@ -349,8 +360,7 @@ Result<void> Verification::end_of_walk() {
       gap_ = Gap{.first = seq, .offset = at_->offset, .why = "is missing"};
     }
   }
-  close_gap(std::nullopt, gap_ ? gap_->first : 0);
-  return {};
+  return close_gap(std::nullopt, gap_ ? gap_->first + 1 : 0);
 }
 
 // A hint only: whatever is wrong with it costs time, not data.
