@@ -82,7 +82,8 @@ void Appender::on_put(Seq seq, const std::optional<Error>& error, std::uint64_t 
   retry_later(upload, *error, now_ms);
 }
 
-void Appender::on_look(Seq seq, const Result<Header>& found, std::uint64_t now_ms) {
+void Appender::on_look(Seq seq, const Result<Header>& found, std::uint64_t now_ms,
+                       std::string_view sealed_by) {
   if (ending_ || !window_.contains(seq)) return;
   Upload& upload = window_.at(seq);
   if (upload.state != State::looking) return;
@@ -100,19 +101,21 @@ void Appender::on_look(Seq seq, const Result<Header>& found, std::uint64_t now_m
                      fmt::format("object {} carries this writer's name and is not what it wrote", seq))
                    .with_outcome(WriteOutcome::unknown));
   }
-  blocked_by(seq, *found);
+  blocked_by(seq, *found, sealed_by);
 }
 
 // Another writer holds the place `seq`. Nothing of ours at or above it can be acknowledged any more;
 // what is below it may still land and count.
-void Appender::blocked_by(Seq seq, const Header& found) {
+void Appender::blocked_by(Seq seq, const Header& found, std::string_view sealed_by) {
   window_.at(seq).state = State::blocked;
   if (!blocked_at_ || seq < *blocked_at_) {
     blocked_at_ = seq;
     blocked_error_ =
-        Error(Code::fenced, fmt::format("{} has taken the log over, at offset {} or later; this writer "
-                                        "must stop (open again to take the log back)",
-                                        describe(found), window_.at(window_.begin()).header.first_offset))
+        Error(Code::fenced,
+              fmt::format("{}{} has taken the log over, at offset {} or later; this writer "
+                          "must stop (open again to take the log back)",
+                          describe(found), sealed_by.empty() ? "" : fmt::format(" on {}", sealed_by),
+                          window_.at(window_.begin()).header.first_offset))
             .with_outcome(WriteOutcome::fenced);
   }
   end_if_blocked();

@@ -60,7 +60,9 @@ class Appender {
   // What the store answered. Times are of any monotonic clock. ---------------------------------
 
   void on_put(Seq seq, const std::optional<Error>& error, std::uint64_t now_ms);
-  void on_look(Seq seq, const Result<format::Header>& found, std::uint64_t now_ms);
+  /// `sealed_by`: who sealed, if a seal was found that says so.
+  void on_look(Seq seq, const Result<format::Header>& found, std::uint64_t now_ms,
+               std::string_view sealed_by = {});
   void on_checkpoint(bool stored);
   /// Time has come to `now_ms`: due retries go out, too old uploads make the writer give up.
   void tick(std::uint64_t now_ms);
@@ -128,7 +130,7 @@ class Appender {
   void retry_later(Upload& upload, const Error& error, std::uint64_t now_ms);
   void landed(Seq seq);
   void advance();
-  void blocked_by(Seq seq, const format::Header& found);
+  void blocked_by(Seq seq, const format::Header& found, std::string_view sealed_by);
   void end(Error error);
   void end_if_blocked();
 

@@ -32,7 +32,7 @@ struct Position {
 /// the message says in what.
 Result<Position> step(const Position& at, const format::Header& object);
 
-/// "by host:pid"-less words for messages: "writer 0011aabb... (seal 128)".
+/// Who wrote it, for messages: "writer 0011aabb2233 (seal 128, epoch 128)".
 [[nodiscard]] std::string describe(const format::Header& object);
 
 }  // namespace varve::chain

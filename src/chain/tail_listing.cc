@@ -70,7 +70,7 @@ std::optional<Request> TailListing::next(const Reply& reply) {
 std::optional<Request> TailListing::list_last_pages() {
   stage_ = Stage::last_pages;
   // Everything that can lie beyond the newest chain object is within two windows of it.
-  from_ = low_ - std::min(low_, Seq{2} * max_window);
+  from_ = low_ - std::min(low_, Seq{2} * format::max_window);
   return first();
 }
 

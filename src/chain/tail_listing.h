@@ -41,7 +41,4 @@ class TailListing {
   std::optional<Error> error_;
 };
 
-/// The largest window a log may have (WriterOptions::window).
-inline constexpr std::uint32_t max_window = 1024;
-
 }  // namespace varve::chain

@@ -76,7 +76,7 @@ TEST(TailListing, IsTheEndOfAnyLogInALogarithmicNumberOfRequests) {
     Seq at = random() % 3 == 0 ? 0 : random() % 1'000'000;
     for (std::uint64_t runs = random() % 12; runs > 0; --runs) {
       for (std::uint64_t run = random() % 700; run > 0; --run) seqs.insert(at++);
-      at += random() % max_window;
+      at += random() % format::max_window;
     }
     TestLog log = log_of(seqs);
     if (random() % 2 == 0) log.page = 1 + static_cast<std::uint32_t>(random() % page_limit);
@@ -84,12 +84,12 @@ TEST(TailListing, IsTheEndOfAnyLogInALogarithmicNumberOfRequests) {
     const Listed listed = list_tail(log, hint);
     if (log.page >= 64) {
       expect_the_end_of(log, listed.listing);
-      const double pages = (2.0 * max_window + 1500) / log.page + 1;
+      const double pages = (2.0 * format::max_window + 1500) / log.page + 1;
       EXPECT_LE(listed.requests, 4 + 2 * std::log2(static_cast<double>(at) + 2) + pages);
     }
     if (!listed.listing.error() && hint == 0 && !seqs.empty()) {
       const Seq newest = *seqs.rbegin();
-      EXPECT_LE(listed.listing.covered_from(), newest - std::min<Seq>(newest, 2 * max_window));
+      EXPECT_LE(listed.listing.covered_from(), newest - std::min<Seq>(newest, 2 * format::max_window));
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "format/key.h"
+#include "format/seal.h"
 
 namespace varve::courier {
 
@@ -59,6 +60,22 @@ void Courier::put_object(Seq seq, Bytes body, Store::Done<void> done) const {
 
 void Courier::get_object(Seq seq, Store::Done<Bytes> done) const {
   log_.store->get(key_of(seq), {}, std::move(done));
+}
+
+void Courier::look(Seq seq, Store::Done<Seen> done) const {
+  log_.store->get(key_of(seq), {0, format::max_seal_bytes},
+                  [name = name_of(seq), done](const Result<Bytes>& front) {
+                    if (!front) return done(front.error());
+                    const Result<format::Header> header = format::decode_header(front->data);
+                    if (!header) return done(header.error().with_context(name));
+                    Seen seen{*header, {}};
+                    if (header->kind == format::Kind::seal) {
+                      if (const Result<format::SealBody> body = format::decode_seal(front->data, *header)) {
+                        seen.sealed_by = fmt::format("{}:{}", body->host, body->pid);
+                      }
+                    }
+                    done(std::move(seen));
+                  });
 }
 
 void Courier::send(Request request, const Done& done) const {

@@ -27,6 +27,13 @@ class Courier {
   /// All of object `seq`.
   void get_object(Seq seq, Store::Done<Bytes> done) const;
 
+  /// What lies at a place, and who sealed it ("host:pid") if it is a seal that says so.
+  struct Seen {
+    format::Header header;
+    std::string sealed_by;
+  };
+  void look(Seq seq, Store::Done<Seen> done) const;
+
   [[nodiscard]] Store& store() const { return *log_.store; }
   [[nodiscard]] const LogAddress& address() const { return log_; }
   [[nodiscard]] std::string key_of(Seq seq) const;

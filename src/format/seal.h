@@ -9,6 +9,9 @@
 
 namespace varve::format {
 
+/// No SEAL object is longer.
+inline constexpr std::size_t max_seal_bytes = std::size_t{64} << 10;
+
 struct SealBody {
   EpochHistory history;  ///< seals before this one; empty in an `ahead` seal, which cannot know
   std::string host;      ///< at most 255 bytes

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "chain/request.h"
-#include "format/header.h"
+#include "courier/courier.h"
 #include "varve/result.h"
 #include "writer/trimming.h"
 
@@ -23,7 +23,7 @@ struct PutAnswered {
 };
 struct Looked {
   Seq seq;
-  Result<format::Header> found;
+  Result<courier::Courier::Seen> found;
 };
 struct CheckpointAnswered {
   bool stored;

@@ -95,7 +95,15 @@ void Pilot::hear(std::vector<Letter> letters) {
 }
 
 void Pilot::hear_one(PutAnswered& letter) { appender_.on_put(letter.seq, letter.error, now_ms()); }
-void Pilot::hear_one(Looked& letter) { appender_.on_look(letter.seq, letter.found, now_ms()); }
+
+void Pilot::hear_one(Looked& letter) {
+  if (letter.found) {
+    appender_.on_look(letter.seq, letter.found->header, now_ms(), letter.found->sealed_by);
+  } else {
+    appender_.on_look(letter.seq, letter.found.error(), now_ms());
+  }
+}
+
 void Pilot::hear_one(CheckpointAnswered& letter) { appender_.on_checkpoint(letter.stored); }
 
 void Pilot::hear_one(SweepAnswered& letter) {
@@ -215,10 +223,9 @@ void Pilot::carry_out(const Command& command) {
             mailbox->post(PutAnswered{seq, stored ? std::nullopt : std::optional(stored.error())});
           });
     case Command::Kind::look:
-      return courier_.send(chain::Request::make(chain::Request::Kind::get_header, seq),
-                           [mailbox = mailbox_, seq](const chain::Reply& reply) {
-                             mailbox->post(Looked{seq, chain::header_in(reply)});
-                           });
+      return courier_.look(seq, [mailbox = mailbox_, seq](const Result<courier::Courier::Seen>& found) {
+        mailbox->post(Looked{seq, found});
+      });
     case Command::Kind::acknowledge: {
       const Flight flight = std::move(flights_.extract(seq).mapped());
       ++objects_acknowledged_;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "store/faulty.h"
+#include "writer/system.h"
 #include "writer/writer_test_support.h"
 
 namespace varve::writer {
@@ -167,6 +168,8 @@ TEST(Writer, TheSecondTakesOverAndTheFirstIsFencedForGood) {
   ASSERT_FALSE(told);
   EXPECT_EQ(told.error().code(), Code::fenced);
   EXPECT_EQ(told.error().outcome(), WriteOutcome::fenced);
+  EXPECT_NE(told.error().message().find(host_name() + ":" + std::to_string(process_id())), std::string::npos)
+      << "it names who took over: " << told.error().message();
   EXPECT_EQ(first->append(bytes_of("never")).error().code(), Code::fenced);
   EXPECT_EQ(first->close().error().code(), Code::fenced);
   EXPECT_EQ(second->append(bytes_of("after")).value(), 1U);
