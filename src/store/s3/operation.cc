@@ -63,10 +63,11 @@ class Get final : public Operation {
   void fail(const Error& error) override { done_(error); }
   std::string describe() const override { return fmt::format("GET '{}'", key_); }
   std::optional<Hedging::Kind> hedged_as() const override { return Hedging::Kind::get; }
-  // Unbounded reads are of unknown size: as patient with them as with a large object.
+  // Unbounded reads are of unknown size: a full batch, probably.
   std::uint64_t bytes() const override {
-    constexpr std::uint64_t unknown = std::uint64_t{64} << 20;
-    return std::min(range_.length, unknown);
+    constexpr std::uint64_t unknown = std::uint64_t{8} << 20;
+    if (range_.length == UINT64_MAX) return unknown;
+    return std::min(range_.length, object_bytes_max);
   }
 
  private:

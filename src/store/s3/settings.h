@@ -31,10 +31,10 @@ struct Settings {
   std::string bucket;
   std::string endpoint;  ///< scheme, host and port, without a path: "https://s3.eu-west-1.amazonaws.com"
   std::string region;
-  bool on_aws = false;      ///< the endpoint is Amazon's own
-  bool path_style = false;  ///< the bucket is in the path, not in the host's name
-  bool anonymous = false;   ///< sign nothing
-  std::string profile = {};      ///< of the shared files; empty: AWS_PROFILE or "default"
+  bool on_aws = false;       ///< the endpoint is Amazon's own
+  bool path_style = false;   ///< the bucket is in the path, not in the host's name
+  bool anonymous = false;    ///< sign nothing
+  std::string profile = {};  ///< of the shared files; empty: AWS_PROFILE or "default"
 
   Checksum checksum = Checksum::none;
   Encryption encryption = Encryption::bucket_default;

@@ -1,0 +1,254 @@
+// The whole S3 store against a server that misbehaves on purpose.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "store/blocking.h"
+#include "store/bytes.h"
+#include "store/s3/s3_store.h"
+#include "store/s3/signature.h"
+#include "store/s3/stand_in_server.h"
+
+namespace varve::store::s3 {
+namespace {
+
+using std::chrono::milliseconds;
+
+class WireTest : public testing::Test {
+ protected:
+  void serve(StandInServer::Handler handler) {
+    server_ = std::make_unique<StandInServer>(std::move(handler));
+    settings_.endpoint = server_->url();
+    open();
+  }
+  void open() {
+    auto store = make_store(settings_, [](const std::atomic<bool>&) { return keys(); });
+    ASSERT_TRUE(store);
+    store_ = *store;
+  }
+  static Credentials keys() {
+    return {.access_key_id = "AK",
+            .secret_access_key = Secret("SK"),
+            .session_token = Secret("ST"),
+            .source = "test"};
+  }
+  static std::string error(int status, std::string_view code) {
+    return http_answer(status, "<Error><Code>" + std::string(code) + "</Code></Error>");
+  }
+  static std::string text(const Bytes& bytes) {
+    return {reinterpret_cast<const char*>(bytes.data.data()), bytes.data.size()};
+  }
+
+  Settings settings_{.bucket = "b",
+                     .endpoint = "",
+                     .region = "us-east-1",
+                     .path_style = true,
+                     .attempt_timeout = milliseconds(2'000),
+                     .deadline = milliseconds(400)};
+  std::unique_ptr<StandInServer> server_;
+  std::shared_ptr<Store> store_;
+};
+
+/// Signs what arrived once more: the same signature must come out.
+std::string signature_of(const ArrivedRequest& arrived, const Credentials& keys) {
+  HttpRequest request;
+  request.method = arrived.method == "PUT"    ? Method::put
+                   : arrived.method == "POST" ? Method::post
+                                              : Method::get;
+  const std::size_t question = arrived.target.find('?');
+  request.path = arrived.target.substr(0, question);
+  if (question != std::string::npos) request.query = arrived.target.substr(question + 1);
+  const std::string& sent = arrived.headers.at("authorization");
+  const std::size_t begin = sent.find("SignedHeaders=") + 14;
+  std::string names = sent.substr(begin, sent.find(',', begin) - begin) + ";";
+  std::vector<Header> headers;
+  for (std::size_t at = 0; at < names.size(); at = names.find(';', at) + 1) {
+    const std::string name = names.substr(at, names.find(';', at) - at);
+    headers.push_back({name, arrived.headers.at(name)});
+  }
+  return authorization(request, headers, arrived.headers.at("x-amz-content-sha256"), {.region = "us-east-1"},
+                       keys);
+}
+
+TEST_F(WireTest, WhatIsSignedIsWhatArrives) {
+  std::vector<ArrivedRequest> arrived;
+  serve([&](const ArrivedRequest& request) {
+    arrived.push_back(request);
+    if (request.method == "GET") return error(404, "NoSuchKey");
+    if (request.method == "POST") return http_answer(200, "<DeleteResult/>");
+    return http_answer(200);
+  });
+  const std::string odd = " !\"#$&'()*+,%41..a:;<=>?@[\\]^_`{|}~\xc3\xa4/.hidden/a..b";
+  ASSERT_TRUE(put_if_absent_now(*store_, odd, copy_bytes("hello")));
+  ASSERT_EQ(get_now(*store_, odd).error().code(), Code::not_found);
+  ASSERT_FALSE(list_now(*store_, odd, odd + "a", 7));
+  ASSERT_TRUE(remove_now(*store_, {odd, "b"}));
+  for (const ArrivedRequest& request : arrived) {
+    EXPECT_EQ(signature_of(request, keys()), request.headers.at("authorization")) << request.target;
+    EXPECT_EQ(request.headers.at("x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
+    EXPECT_EQ(request.headers.at("x-amz-security-token"), "ST");
+    EXPECT_FALSE(request.headers.contains("expect"));
+  }
+  EXPECT_EQ(arrived[0].headers.at("if-none-match"), "*");
+  EXPECT_EQ(arrived[0].body, "hello");
+}
+
+TEST_F(WireTest, ConnectionsAreKept) {
+  serve([](const ArrivedRequest&) { return http_answer(200, "x"); });
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(get_now(*store_, "a"));
+  EXPECT_EQ(server_->connections(), 1);
+}
+
+TEST_F(WireTest, HalfABodyIsCertainlyNotWritten) {
+  serve([](const ArrivedRequest&) { return error(403, "AccessDenied"); });
+  server_->cut_next_body_after(std::size_t{1} << 20);
+  const auto put = put_if_absent_now(*store_, "a", copy_bytes(std::string(std::size_t{64} << 20, 'x')));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().outcome(), WriteOutcome::not_written) << put.error().message();
+  EXPECT_EQ(server_->connections(), 2) << "it was tried again, and refused";
+}
+
+TEST_F(WireTest, AWholeBodyWithoutAnAnswerIsUnknown) {
+  serve([](const ArrivedRequest&) { return std::string(); });
+  const auto put = put_if_absent_now(*store_, "a", copy_bytes("x"));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code(), Code::unavailable);
+  EXPECT_EQ(put.error().outcome(), WriteOutcome::unknown);
+  EXPECT_GT(server_->requests(), 1);
+}
+
+TEST_F(WireTest, AnAnswerLostOnceMeansAlreadyExists) {
+  int seen = 0;
+  serve(
+      [&](const ArrivedRequest&) { return ++seen == 1 ? std::string() : error(412, "PreconditionFailed"); });
+  const auto put = put_if_absent_now(*store_, "a", copy_bytes("x"));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code(), Code::already_exists);
+  EXPECT_EQ(put.error().outcome(), WriteOutcome::unknown);
+}
+
+// libcurl itself sends again when a kept-alive connection turns out to be dead: the request may
+// have been carried out before that.
+TEST_F(WireTest, ASendingInsideTheTransportIsNotForgotten) {
+  int seen = 0;
+  serve([&](const ArrivedRequest&) {
+    ++seen;
+    if (seen == 1) return http_answer(200);
+    return seen == 2 ? std::string() : error(403, "AccessDenied");
+  });
+  ASSERT_TRUE(put_if_absent_now(*store_, "a", copy_bytes("x")));
+  for (const char* body : {"x", ""}) {
+    seen = 1;
+    const auto put = put_if_absent_now(*store_, "b", copy_bytes(body));
+    ASSERT_FALSE(put);
+    EXPECT_EQ(put.error().code(), Code::denied);
+    EXPECT_EQ(put.error().outcome(), WriteOutcome::unknown);
+    seen = 0;
+    ASSERT_TRUE(put_if_absent_now(*store_, "a", copy_bytes("x")));
+  }
+}
+
+TEST_F(WireTest, ACutOrShortAnswerIsReadAgain) {
+  int seen = 0;
+  serve([&](const ArrivedRequest&) {
+    if (++seen == 1)
+      return std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nhalf");
+    return http_answer(200, "0123456789");
+  });
+  const auto got = get_now(*store_, "a");
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(text(*got), "0123456789");
+}
+
+TEST_F(WireTest, AnswersWithoutALengthAreRead) {
+  serve([](const ArrivedRequest&) {
+    return std::string(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+  });
+  const auto got = get_now(*store_, "a");
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(text(*got), "abcdefg");
+}
+
+TEST_F(WireTest, AnAbsurdLengthIsNotAllocated) {
+  serve([](const ArrivedRequest&) {
+    return std::string("HTTP/1.1 200 OK\r\nContent-Length: 999999999999999\r\nConnection: close\r\n\r\nx");
+  });
+  EXPECT_EQ(get_now(*store_, "a", {.length = 10}).error().code(), Code::unavailable);
+}
+
+TEST_F(WireTest, GarbageIsNotTakenForAnAnswer) {
+  serve([](const ArrivedRequest& request) {
+    return request.method == "GET" && request.target.find("list-type") != std::string::npos
+               ? http_answer(200, "<html>welcome</html>")
+               : std::string("what is HTTP?\r\n\r\n");
+  });
+  EXPECT_EQ(list_now(*store_, "a").error().code(), Code::unavailable);
+  EXPECT_EQ(get_now(*store_, "a", {.length = 10}).error().code(), Code::unavailable);
+}
+
+TEST_F(WireTest, NobodyThereIsUnavailableAndNotWritten) {
+  serve([](const ArrivedRequest&) { return http_answer(200); });
+  store_.reset();
+  server_.reset();
+  open();
+  const auto put = put_if_absent_now(*store_, "a", copy_bytes("x"));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code(), Code::unavailable);
+  EXPECT_EQ(put.error().outcome(), WriteOutcome::not_written);
+}
+
+TEST_F(WireTest, SilenceTimesOutAndIsTriedAgain) {
+  settings_.attempt_timeout = milliseconds(50);
+  settings_.deadline = milliseconds(5'000);
+  settings_.hedge = false;
+  std::atomic<int> seen = 0;
+  // The first answer is of a length that never comes.
+  serve([&](const ArrivedRequest&) {
+    return ++seen == 1 ? std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n") : http_answer(200, "x");
+  });
+  const auto got = get_now(*store_, "a", {.length = 1});
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(seen, 2);
+}
+
+TEST_F(WireTest, WithoutCredentialsRequestsFailAndTheNextAsksAgain) {
+  serve([](const ArrivedRequest&) { return http_answer(200, "x"); });
+  std::atomic<int> asked = 0;
+  settings_.deadline = milliseconds(10'000);
+  auto store = make_store(settings_, [&](const std::atomic<bool>&) -> Result<Credentials> {
+    if (++asked == 1) return Error(Code::denied, "no credentials found");
+    return keys();
+  });
+  ASSERT_TRUE(store);
+  const auto first = get_now(**store, "a");
+  EXPECT_TRUE(first || first.error().code() == Code::denied);
+  EXPECT_TRUE(get_now(**store, "a"));
+}
+
+TEST_F(WireTest, AnonymousRequestsAreNotSigned) {
+  bool is_signed = true;
+  serve([&](const ArrivedRequest& request) {
+    is_signed = request.headers.contains("authorization");
+    return http_answer(200, "x");
+  });
+  auto store = make_store(settings_, nullptr);
+  ASSERT_TRUE(store);
+  EXPECT_TRUE(get_now(**store, "a"));
+  EXPECT_FALSE(is_signed);
+}
+
+TEST_F(WireTest, TheLastOwnerMayLetGoWithinDone) {
+  serve([](const ArrivedRequest&) { return http_answer(200, "x"); });
+  const Answer<Bytes> answer;
+  auto done = answer.done();
+  auto* const store = store_.get();
+  store->get("a", {}, [held = std::move(store_), done](Result<Bytes> result) mutable {
+    held.reset();
+    done(std::move(result));
+  });
+  EXPECT_TRUE(answer.wait());
+}
+
+}  // namespace
+}  // namespace varve::store::s3
