@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 # What `make test` runs, in this order; each is a target of its own. The quick ones come first.
 TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy test-asan test-tsan
 
-SOURCES = $(shell find $(wildcard include src cli tests) -name '*.h' -o -name '*.cc')
+SOURCES = $(shell find $(wildcard include src cli sim tests) -name '*.h' -o -name '*.cc')
 
 .PHONY: help
 help:  ## list what there is (this text)

@@ -60,6 +60,9 @@ Requests Locate::choose_epoch() {
 Requests Locate::on_older_seals(const Reply& reply) {
   const Result<Header> header = header_in(reply);
   if (!header) return fail(header.error());
+  if (header->kind != format::Kind::seal || header->seq != reply.seq) {
+    return fail({Code::corruption, fmt::format("object {} is not the seal of its epoch", reply.seq)});
+  }
   const Result<format::SealBody> body = format::decode_seal(reply.bytes, *header);
   if (!body) return fail(body.error().with_context(fmt::format("object {}", reply.seq)));
   if (body->history.empty() || body->history.front().seal >= history_.front().seal) {
@@ -94,9 +97,14 @@ Requests Locate::probe() {
 Requests Locate::on_probe(const Reply& reply) {
   const Result<Header> header = header_in(reply);
   if (!header) return fail(header.error());
-  if (header->seq != reply.seq || header->log_id != tail_.log_id || header->kind != format::Kind::data) {
+  if (header->seq != reply.seq || header->log_id != tail_.log_id) {
     return fail(
         {Code::corruption, fmt::format("object {} is not the record object that belongs there", reply.seq)});
+  }
+  if (header->kind != format::Kind::data) {
+    // A claimant that slept has put its seal where the log was trimmed away since the survey. (Whoever
+    // walks there, and was not trimmed away, learns from `step` that it does not belong there.)
+    return fail({Code::not_found, fmt::format("object {} went away: a seal is in its place", reply.seq)});
   }
   probed_.insert_or_assign(reply.seq, *header);
   if (outstanding_ > 0) return {};
@@ -130,11 +138,15 @@ Requests Locate::fail(Error error) {
 Standing standing_of(const Position& reader, const TailView& view) {
   if (reader.offset < view.start_offset()) return Standing::trimmed;
   if (reader.offset > view.tail.offset) return Standing::lost;
-  if (reader.seq < view.lowest_live()) return Standing::relocate;
   const Position& tail = view.tail;
   if (reader.seq == tail.seq && reader.epoch == tail.epoch && reader.offset == tail.offset) {
     return Standing::at_tail;
   }
+  // Where the log is trimmed away, a claimant that slept may have put a seal, and the reader passed it:
+  // what it expects now says nothing about the log.
+  const bool after_seal = reader.seq == reader.epoch + reader.window;
+  const Seq passed = after_seal ? reader.epoch : reader.seq - std::min<Seq>(reader.seq, 1);
+  if (passed < view.lowest_live()) return Standing::relocate;
   if (reader.seq < tail.seq) return Standing::look_again;
   return Standing::relocate;  // it followed something that the chain does not: find the way back
 }

@@ -44,6 +44,8 @@ Requests Survey::on(const Reply& reply) {
       return on_listing(reply);
     case Stage::headers:
       return on_header(reply);
+    case Stage::recheck:
+      return on_recheck(reply);
     case Stage::seal:
       return on_seal(reply);
   }
@@ -127,7 +129,7 @@ Requests Survey::walk_when_complete() {
                                           [](const auto& entry) { return entry.second.has_value(); });
   if (known == headers_.rend()) {
     if (lowest_asked_ > 0) return ask_headers_from(lowest_asked_ - std::min(lowest_asked_, 8 * first_look));
-    return fail(headers_.rbegin()->second.error());
+    return doubt(headers_.rbegin()->first, headers_.rbegin()->second.error());
   }
   const Header& newest = *known->second;
   window_ = newest.window;
@@ -140,10 +142,11 @@ Requests Survey::walk_when_complete() {
     const Result<Header>& header = at->second;
     if (!header) continue;
     if (header->log_id != newest.log_id) {
-      return fail({Code::foreign,
-                   fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
-                               "foreign one away",
-                               at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
+      return doubt(at->first,
+                   {Code::foreign,
+                    fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
+                                "foreign one away",
+                                at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
     }
     anchor = std::max(anchor, header->anchor);
   }
@@ -154,19 +157,25 @@ Requests Survey::walk_when_complete() {
     return ++restarts_ > max_restarts ? restart() : Requests{listing_->first()};
   }
   const std::optional<std::size_t> index = index_of(anchor);
-  if (!index) return suspect(anchor, "it is named as stored by a later object, and is gone");
+  if (!index) return suspect_missing(anchor, {}, "it is named as stored by a later object, and is gone");
   if (Requests more = ask_headers_from(std::min(lowest_asked_, *index)); !more.empty()) return more;
   return walk(*index);
 }
 
 Requests Survey::walk(std::size_t anchor_index) {
   const auto& objects = listing_->objects();
-  const Result<Header>& anchor = headers_.at(objects[anchor_index].seq);
-  if (!anchor) return anchor.error().code() == Code::not_found ? restart() : fail(anchor.error());
-  if (anchor->seq != objects[anchor_index].seq ||
-      (anchor->kind == Kind::seal && anchor->has(format::flag::ahead))) {
-    return fail({Code::corruption, fmt::format("object {} is not the one that later objects name as stored",
-                                               objects[anchor_index].seq)});
+  // What went away while we looked was trimmed or swept: the listing is out of date.
+  for (std::size_t i = anchor_index; i < objects.size(); ++i) {
+    const Result<Header>& header = headers_.at(objects[i].seq);
+    if (!header && header.error().code() == Code::not_found) return restart();
+  }
+  const Seq anchor_seq = objects[anchor_index].seq;
+  const Result<Header>& anchor = headers_.at(anchor_seq);
+  if (!anchor) return doubt(anchor_seq, anchor.error());
+  if (anchor->seq != anchor_seq || (anchor->kind == Kind::seal && anchor->has(format::flag::ahead))) {
+    return doubt(anchor_seq,
+                 {Code::corruption,
+                  fmt::format("object {} is not the one that later objects name as stored", anchor_seq)});
   }
   anchor_epoch_ = anchor->epoch;
   walked_seals_.clear();
@@ -184,9 +193,9 @@ Requests Survey::walk(std::size_t anchor_index) {
       break;
     }
     const Result<Header>& header = headers_.at(at.seq);
-    if (!header) return header.error().code() == Code::not_found ? restart() : fail(header.error());
+    if (!header) return doubt(at.seq, header.error());
     const Result<Position> next = step(at, *header);
-    if (!next) return fail(next.error());
+    if (!next) return doubt(at.seq, next.error());
     const bool seal = header->kind == Kind::seal;
     if (seal && i != anchor_index) walked_seals_.push_back({header->seq, at.offset, header->flags});
     view_.newest = *header;
@@ -196,10 +205,23 @@ Requests Survey::walk(std::size_t anchor_index) {
   view_.tail = at;
   for (const ListedSeq& object : view_.cut) {
     const Result<Header>& header = headers_.at(object.seq);
-    if (!header) return header.error().code() == Code::not_found ? restart() : fail(header.error());
+    if (!header) return doubt(object.seq, header.error());
   }
-  if (const std::optional<Error> lost = claims_beyond(at)) return suspect(at.seq, lost->message());
+  if (const std::optional<Error> lost = claims_beyond(at)) {
+    return suspect_missing(at.seq, at.offset, lost->message());
+  }
+  if (view_.newest.kind == Kind::seal) {
+    stage_ = Stage::recheck;
+    return {Request::make(Request::Kind::list, objects.back().seq + 1, 1)};
+  }
   return finish_or_ask_history();
+}
+
+// A seal at the end may be one that a claimant who slept has put where the log was trimmed away since
+// the listing. Then the log goes on behind all that was listed.
+Requests Survey::on_recheck(const Reply& reply) {
+  if (reply.error) return fail(*reply.error);
+  return reply.listed.empty() ? finish_or_ask_history() : restart();
 }
 
 // A hole is the tail only if nothing behind it knows better: an object that was made when the hole's
@@ -219,18 +241,18 @@ std::optional<Error> Survey::claims_beyond(const Position& hole) const {
   return std::nullopt;
 }
 
-// A listing is not one moment: an object that is stored, or trimmed, meanwhile can look missing. What
-// two surveys in a row miss was stored before the second began, and a trim of it would have shown.
-Requests Survey::suspect(Seq seq, std::string what) {
-  if (suspected_ == seq) {
-    const std::string offset =
-        view_.exists && view_.tail.seq == seq ? fmt::format(" (offset {})", view_.tail.offset) : "";
-    return fail({Code::corruption,
-                 fmt::format("object {}{} is missing: {}; restore it from a copy, or see `varve verify`", seq,
-                             offset, what)});
-  }
-  suspected_ = seq;
+// Listing and reading take time: an object that is stored, trimmed, or put where one was trimmed, while
+// we look, can look missing or wrong. What two surveys in a row find so, is so.
+Requests Survey::doubt(Seq seq, Error error) {
+  if (doubted_ == seq) return fail(std::move(error));
+  doubted_ = seq;
   return restart();
+}
+
+Requests Survey::suspect_missing(Seq seq, std::optional<Offset> offset, std::string_view what) {
+  return doubt(seq, {Code::corruption,
+                     fmt::format("object {}{} is missing: {}; restore it from a copy, or see `varve verify`",
+                                 seq, offset ? fmt::format(" (offset {})", *offset) : "", what)});
 }
 
 Requests Survey::restart() {
@@ -262,11 +284,15 @@ Requests Survey::on_seal(const Reply& reply) {
   const Result<Header> header = header_in(reply);
   if (!header) {
     // A live epoch's seal is never deleted; but the epoch may have been trimmed since we walked it.
-    if (reply.is(Code::not_found)) return suspect(reply.seq, "it is the seal of an epoch in use");
-    return fail(header.error());
+    if (reply.is(Code::not_found)) return suspect_missing(reply.seq, {}, "it is the seal of an epoch in use");
+    return doubt(reply.seq, header.error());
+  }
+  if (header->kind != Kind::seal || header->seq != reply.seq) {
+    return doubt(reply.seq,
+                 {Code::corruption, fmt::format("object {} is not the seal of its epoch", reply.seq)});
   }
   Result<format::SealBody> body = format::decode_seal(reply.bytes, *header);
-  if (!body) return fail(body.error().with_context(fmt::format("object {}", reply.seq)));
+  if (!body) return doubt(reply.seq, body.error().with_context(fmt::format("object {}", reply.seq)));
   view_.history = std::move(body->history);
   view_.history.push_back({header->seq, header->first_offset, header->flags});
   view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());

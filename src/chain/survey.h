@@ -54,18 +54,20 @@ class Survey {
   [[nodiscard]] const Result<TailView>& result() const { return *result_; }
 
  private:
-  enum class Stage : std::uint8_t { checkpoint, listing, headers, seal };
+  enum class Stage : std::uint8_t { checkpoint, listing, headers, recheck, seal };
 
   Requests on_checkpoint(const Reply& reply);
   Requests on_listing(const Reply& reply);
   Requests on_header(const Reply& reply);
+  Requests on_recheck(const Reply& reply);
   Requests on_seal(const Reply& reply);
 
   Requests ask_headers_from(std::size_t index);
   Requests walk_when_complete();
   Requests walk(std::size_t anchor_index);
   Requests finish_or_ask_history();
-  Requests suspect(Seq seq, std::string what);
+  Requests doubt(Seq seq, Error error);
+  Requests suspect_missing(Seq seq, std::optional<Offset> offset, std::string_view what);
   Requests fail(Error error);
   Requests restart();
 
@@ -84,7 +86,7 @@ class Survey {
   Seq anchor_epoch_ = 0;
   format::EpochHistory walked_seals_;
   TailView view_;
-  std::optional<Seq> suspected_;  // found missing by the survey before this one
+  std::optional<Seq> doubted_;  // found missing or wrong by the look before this one
   std::uint32_t restarts_ = 0;
   std::optional<Result<TailView>> result_;
 };

@@ -238,6 +238,33 @@ TEST(Survey, ALateCreatorsSealBelowATrimmedLogIsPassedBy) {
   expect_found(log, chain);
 }
 
+// Between listing and reading, the log moved on and was trimmed, and a claimant that had slept put its
+// seal where the listed object had been.
+TEST(Survey, IsNotMisledByASealThatCameToATrimmedPlace) {
+  TestLog log;
+  TestChain chain(log, 2);
+  TestLog other;
+  TestChain stranger(other, 2, 1234);
+  Survey machine({.want_history = true});
+  bool moved = false;
+  drive(log, machine.start(), [&](const Reply& reply) {
+    if (reply.kind == Request::Kind::list && !std::exchange(moved, true)) {
+      for (int i = 0; i < 4; ++i) chain.data(1);
+      chain.seal(2);
+      for (int i = 0; i < 4; ++i) chain.data(1);
+      chain.trim_to(chain.headers().size() - 1);
+      chain.data(1);
+      chain.data(1);
+      chain.sweep(true);
+      log.objects[0] = other.objects.at(0);
+    }
+    return machine.on(reply);
+  });
+  ASSERT_TRUE(machine.done());
+  ASSERT_TRUE(machine.result()) << machine.result().error().message();
+  EXPECT_EQ(machine.result()->tail, chain.tail());
+}
+
 TEST(Survey, AnotherLogsObjectAtTheEndIsForeign) {
   TestLog log;
   TestChain chain(log, 2);

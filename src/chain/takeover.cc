@@ -58,11 +58,13 @@ Requests Takeover::on_view(const TailView& view, std::int64_t now_unix_ms) {
   const Header& newest = view.newest;
   const bool regular_seal = newest.kind == Kind::seal && !newest.has(format::flag::ahead);
   if (regular_seal && newest.writer_id == claimant_.writer_id) return own(&view);
-  if (stored_ && newest.writer_id != claimant_.writer_id && view.lowest_live() <= stored_->seq) {
+  // A seal placed ahead (by a claimant that may be long dead) owns nothing: it only costs us another.
+  const Header& owner = view.newest_owned;
+  if (stored_ && owner.writer_id != claimant_.writer_id && view.lowest_live() <= stored_->seq) {
     // Our seal was on the chain and is no longer its end: another claimant came after us.
     return fail(
         Error(Code::fenced, fmt::format("{} took the log over while we opened it; open again to take it back",
-                                        describe(newest)))
+                                        describe(owner)))
             .with_outcome(WriteOutcome::fenced));
   }
   // Else a seal of ours landed where the log had been trimmed away meanwhile: it fences nobody.

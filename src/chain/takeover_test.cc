@@ -196,6 +196,27 @@ TEST(Takeover, ASealInATrimmedPlaceOwnsNothing) {
   EXPECT_EQ(owner->next.offset, chain.tail().offset);
 }
 
+// A claimant that died has left a seal ahead, just where our epoch was to begin.
+TEST(Takeover, PassesAStrangersSealAhead) {
+  TestLog log;
+  TestChain chain(log, 2);
+  chain.data(1);
+  Header stop = chain.headers().back();
+  stop.kind = format::Kind::seal;
+  stop.flags = flag::ahead;
+  stop.writer_id = test_id(9);
+  stop.seq = stop.epoch = chain.tail().seq + 2;
+  stop.first_offset = stop.previous_hash = 0;
+  stop.record_count = 0;
+  stop.first_append_unix_ms = 0;
+  log.objects[stop.seq] = format::encode_seal(stop, {});
+  const Result<Ownership> owner = take_over(log, 2);
+  ASSERT_TRUE(owner) << owner.error().message();
+  EXPECT_TRUE(owner->next.owned);
+  EXPECT_EQ(owner->seal.seq, stop.seq + 2);
+  EXPECT_EQ(run(log, Survey({}))->tail, owner->next);
+}
+
 TEST(Takeover, IsFencedWhenAnotherCameAfter) {
   TestLog log;
   TestChain chain(log, 4);

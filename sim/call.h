@@ -1,0 +1,25 @@
+// A request on its way from an actor to the store.
+#pragma once
+
+#include <cstdint>
+
+#include "chain/request.h"
+
+namespace varve::sim {
+
+struct Call {
+  /// What the actor wants the reply for.
+  enum class Purpose : std::uint8_t { takeover, put, look, checkpoint, survey, locate, sweep, drop, read };
+  Purpose purpose = Purpose::takeover;
+  chain::Request request;
+  std::uint64_t round = 0;  ///< replies to an earlier round of the same purpose are late: not wanted
+};
+
+/// What a courier would not try again for.
+[[nodiscard]] inline bool is_an_answer(const chain::Reply& reply) {
+  if (!reply.error) return true;
+  const Code code = reply.error->code();
+  return code != Code::unavailable && code != Code::timed_out;
+}
+
+}  // namespace varve::sim

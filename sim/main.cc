@@ -1,0 +1,86 @@
+// varve_sim: runs of the log's protocol under a simulated store with faults. One seed, one run.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "sim/simulation.h"
+
+namespace {
+
+using namespace varve::sim;
+
+/// The same failure with as few steps and kinds of fault as will do.
+RunOptions shrink(RunOptions options, const RunReport& report) {
+  options.steps = std::min(options.steps, report.step);
+  for (unsigned i = 0; i < static_cast<unsigned>(Fault::count); ++i) {
+    RunOptions fewer = options;
+    fewer.never |= bit(static_cast<Fault>(i));
+    const RunReport again = Simulation(fewer).run();
+    if (!again.violation) continue;
+    fewer.steps = std::min(fewer.steps, again.step);
+    options = fewer;
+  }
+  while (options.steps > 1) {
+    RunOptions fewer = options;
+    fewer.steps -= std::max<std::uint64_t>(1, fewer.steps / 16);
+    if (!Simulation(fewer).run().violation) break;
+    options = fewer;
+  }
+  return options;
+}
+
+std::string command(const RunOptions& options) {
+  std::string line = fmt::format("varve_sim --seed {} --steps {}", options.seed, options.steps);
+  for (unsigned i = 0; i < static_cast<unsigned>(Fault::count); ++i) {
+    if ((options.never & bit(static_cast<Fault>(i))) != 0)
+      line += fmt::format(" --without {}", fault_names[i]);
+  }
+  return line + " --trace";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  RunOptions options;
+  std::uint64_t seeds = 1;
+  bool trace = false;
+  bool no_shrink = false;
+  std::vector<std::string> without;
+  CLI::App app("Runs Varve's protocol under a simulated store with faults; exits with 1 on a violation.");
+  app.add_option("--seed", options.seed, "the first seed");
+  app.add_option("--seeds", seeds, "how many");
+  app.add_option("--steps", options.steps, "of each run, before faults stop");
+  app.add_option("--without", without, "a kind of fault to switch off; may be repeated");
+  app.add_flag("--trace", trace, "print every step");
+  app.add_flag("--no-shrink", no_shrink, "show a failure as it came");
+  CLI11_PARSE(app, argc, argv);
+  for (const std::string& name : without) {
+    const auto fault = fault_named(name);
+    if (!fault) {
+      fmt::print(stderr, "no such fault: {}; there are {}\n", name, fmt::join(fault_names, " "));
+      return 2;
+    }
+    options.never |= bit(*fault);
+  }
+  if (trace) options.trace = [](const std::string& line) { fmt::print("{}\n", line); };
+
+  const auto began = std::chrono::steady_clock::now();
+  std::uint64_t steps = 0;
+  for (std::uint64_t i = 0; i < seeds; ++i, ++options.seed) {
+    const RunReport report = Simulation(options).run();
+    steps += report.step;
+    if (!report.violation) continue;
+    fmt::print("seed {}, step {}: {}\n", options.seed, report.step, *report.violation);
+    RunOptions smaller = options;
+    if (!no_shrink && !trace) smaller = shrink(options, report);
+    fmt::print("again: {}\nafter {} seeds\n", command(smaller), i + 1);
+    return 1;
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  fmt::print("{} seeds, {} steps, no violation; {:.1f} s, {:.0f} seeds an hour\n", seeds, steps, took.count(),
+             static_cast<double>(seeds) * 3600 / took.count());
+  return 0;
+}

@@ -1,0 +1,60 @@
+// A reader in the simulation: begins anywhere, follows the chain object by object, and asks a survey
+// where it stands when it finds nothing, or nothing fitting, at its place.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "chain/locate.h"
+#include "chain/survey.h"
+#include "sim/call.h"
+#include "sim/oracle.h"
+
+namespace varve::sim {
+
+class Reader {
+ public:
+  /// `from`: the offset wanted; unset: the log's start.
+  explicit Reader(std::optional<Offset> from) : from_(from) {}
+
+  void start(Oracle& oracle) { survey(oracle); }
+  void on(const Call& call, const chain::Reply& reply, Oracle& oracle);
+  [[nodiscard]] std::vector<Call> take_calls() { return std::exchange(calls_, {}); }
+
+  /// It waits at the tail; `poll` makes it look again.
+  [[nodiscard]] bool waits() const { return waits_; }
+  void poll();
+  /// It failed, for a reason that was allowed.
+  [[nodiscard]] bool over() const { return error_.has_value(); }
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+  [[nodiscard]] std::optional<Offset> offset() const {
+    return at_ ? std::optional(at_->offset) : std::nullopt;
+  }
+  void note_damage() { damaged_ = true; }
+
+ private:
+  void ask(Call::Purpose purpose, chain::Requests requests);
+  void survey(Oracle& oracle);
+  void on_survey(const chain::Reply& reply, Oracle& oracle);
+  void locate(const chain::TailView& view, Offset target, Oracle& oracle);
+  void on_locate(const chain::Reply* reply, Oracle& oracle);
+  void read();
+  void on_object(const chain::Reply& reply, Oracle& oracle);
+  void fail(const Error& error, Oracle& oracle);
+
+  std::optional<Offset> from_;
+  std::vector<Call> calls_;
+  std::optional<chain::Survey> survey_;
+  std::optional<chain::Locate> locate_;
+  Oracle::Moment survey_begun_;
+  std::optional<chain::Position> at_;
+  Offset delivered_ = 0;           // everything below, from where it began
+  std::optional<Error> mismatch_;  // why the object at `at_` did not fit
+  std::uint32_t looks_ = 0;        // in a row at the same place, in vain
+  bool waits_ = false;
+  bool damaged_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace varve::sim

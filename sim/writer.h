@@ -1,0 +1,85 @@
+// A writer in the simulation: the real takeover, appender, survey, locate and sweep, put together as
+// the library's writer puts them together, without its threads. A value: copies go their own ways.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "chain/appender.h"
+#include "chain/locate.h"
+#include "chain/survey.h"
+#include "chain/sweep.h"
+#include "chain/takeover.h"
+#include "sim/call.h"
+#include "sim/oracle.h"
+
+namespace varve::sim {
+
+class Writer {
+ public:
+  struct Options {
+    std::uint64_t number = 1;  ///< its writer id
+    std::uint32_t window = 2;  ///< of the log, should it create it
+    chain::AppenderOptions appender;
+  };
+
+  explicit Writer(Options options);
+
+  void open(Oracle& oracle);
+  void on(const Call& call, const chain::Reply& reply, std::uint64_t now_ms, Oracle& oracle);
+  void tick(std::uint64_t now_ms, Oracle& oracle);
+  /// What it has asked for since the last call.
+  [[nodiscard]] std::vector<Call> take_calls() { return std::exchange(calls_, {}); }
+
+  [[nodiscard]] bool opening() const { return takeover_.has_value(); }
+  [[nodiscard]] bool is_open() const { return appender_ && !appender_->ending(); }
+  /// It failed to open, was fenced, gave up, or closed.
+  [[nodiscard]] bool over() const { return over_; }
+  [[nodiscard]] bool can_append() const { return is_open() && appender_->can_submit(); }
+  void append(std::uint32_t records, bool closing, std::uint64_t now_ms, Oracle& oracle);
+
+  [[nodiscard]] bool can_trim() const {
+    return is_open() && !survey_ && !locate_ && !sweep_ && !trim_pending_;
+  }
+  void trim(Offset before, Oracle& oracle);
+  [[nodiscard]] bool trimming() const { return survey_ || locate_ || sweep_ || trim_pending_; }
+
+  [[nodiscard]] const chain::Appender& appender() const { return *appender_; }
+  [[nodiscard]] std::optional<std::uint64_t> next_tick_ms() const;
+  [[nodiscard]] bool damaged() const { return damaged_; }
+  void note_damage() { damaged_ = true; }
+  [[nodiscard]] std::uint64_t number() const { return options_.number; }
+
+ private:
+  void ask(Call::Purpose purpose, chain::Requests requests);
+  void on_takeover(const chain::Reply& reply, std::uint64_t now_ms, Oracle& oracle);
+  void on_survey(const chain::Reply& reply, Oracle& oracle);
+  void on_locate(const chain::Reply& reply, Oracle& oracle);
+  void begin_sweep(Seq from);
+  void own(const chain::Ownership& ownership);
+  void carry_out(std::uint64_t now_ms, Oracle& oracle);
+  void end(Oracle& oracle);
+
+  Options options_;
+  std::vector<Call> calls_;
+  std::uint64_t round_ = 0;
+  std::optional<chain::Takeover> takeover_;
+  std::optional<chain::Appender> appender_;
+  std::map<Seq, format::Header> flights_;
+  Seq next_acknowledged_ = 0;
+  bool damaged_ = false;
+  bool over_ = false;
+
+  // A trim: survey, locate, an object that carries it, sweep.
+  Offset trim_before_ = 0;
+  bool trim_pending_ = false;
+  Oracle::Moment survey_begun_;
+  std::optional<chain::Survey> survey_;
+  std::optional<chain::Locate> locate_;
+  std::optional<chain::Sweep> sweep_;
+  Seq sweeping_below_ = 0;
+};
+
+}  // namespace varve::sim
