@@ -25,7 +25,7 @@ struct LogInfo {
   std::string log_id;  ///< 32 hex digits
   Offset start_offset = 0;
   Offset end_offset = 0;      ///< the next record's offset, as a reader sees it
-  Offset durable_offset = 0;  ///< acknowledged for certain, as the newest header claims
+  Offset durable_offset = 0;  ///< durable as the newest header claims; all when that closed the log
   std::uint64_t epoch = 0;
   std::uint32_t window = 0;
   std::uint64_t objects = 0;      ///< in the chain, seals included, from the lowest live one on

@@ -225,12 +225,20 @@ Requests Survey::on_recheck(const Reply& reply) {
 }
 
 // A hole is the tail only if nothing behind it knows better: an object that was made when the hole's
-// place was stored, or one that could only be made after that.
+// place was stored, one that could only be made after that, or one that the checkpoint knows as stored
+// with all before it. (After a clean close that may be the only witness: the last objects were made
+// before the first was acknowledged.)
 std::optional<Error> Survey::claims_beyond(const Position& hole) const {
   for (const ListedSeq& object : view_.cut) {
     const Header& header = *headers_.at(object.seq);
     const bool knew = header.durable_seq > hole.seq;
     const bool too_far = header.kind == Kind::data && header.seq >= hole.seq + hole.window;
+    if (view_.checkpoint && view_.checkpoint->anchor == object.seq) {
+      return Error(
+          Code::corruption,
+          fmt::format("it was acknowledged (the checkpoint says that all up to object {} was stored)",
+                      object.seq));
+    }
     if (knew || too_far) {
       return Error(
           Code::corruption,

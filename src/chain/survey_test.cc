@@ -185,6 +185,23 @@ TEST(Survey, ReportsWhatIsMissingThoughItWasAcknowledged) {
   }
 }
 
+// All objects of a short run are made before the first is acknowledged. What its close wrote knows.
+TEST(Survey, TheCheckpointIsAWitnessToo) {
+  TestLog log;
+  TestChain chain(log, 8);
+  for (std::size_t i = 0; i < 5; ++i) chain.data(1, i);
+  log.checkpoint = encode_checkpoint(chain.checkpoint());
+  const Seq gone = chain.headers().at(2).seq;
+  log.objects.erase(gone);
+  const Result<TailView> view = survey(log);
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().code(), Code::corruption);
+  EXPECT_NE(view.error().message().find(std::to_string(gone)), std::string::npos);
+
+  log.checkpoint.reset();
+  EXPECT_TRUE(survey(log)) << "without it, this could be a tail that nobody acknowledged";
+}
+
 TEST(Survey, AMissingSealIsNoTail) {
   TestLog log;
   TestChain chain(log, 4);

@@ -96,6 +96,8 @@ LogInfo summary_of(const TailView& view) {
   info.start_offset = view.start_offset();
   info.end_offset = view.tail.offset;
   info.durable_offset = std::max(view.newest.durable_offset, view.newest_owned.durable_offset);
+  // Its writer's last word: no later header will claim what came between.
+  if (view.newest.has(format::flag::closing)) info.durable_offset = info.end_offset;
   info.epoch = view.tail.epoch;
   info.window = view.tail.window;
   info.cut_objects = view.cut.size();

@@ -303,7 +303,6 @@ void Pilot::batch_ready() noexcept { mailbox_->nudge(); }
 void Pilot::publish() {
   const std::lock_guard lock(status_mutex_);
   status_.start_offset = appender_.durable_start_offset();
-  status_.durable_offset = appender_.durable_offset();
   status_.epoch = appender_.epoch();
   status_.window = appender_.window();
   status_.uploads_in_flight = appender_.ending() ? 0 : appender_.in_flight();
@@ -318,7 +317,9 @@ WriterStatus Pilot::status() const {
     const std::lock_guard lock(status_mutex_);
     status = status_;
   }
+  // From where `wait_durable` has it: never behind what that said.
   status.failure = watermark_.ending();
+  status.durable_offset = watermark_.durable();
   status.end_offset = pool_->end_offset();
   status.buffered_bytes = pool_->buffered_bytes();
   return status;
