@@ -1,0 +1,167 @@
+// varve append: records from files or standard input into a log.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/acks.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/feeder.h"
+#include "cli/human.h"
+#include "cli/input.h"
+#include "cli/interruption.h"
+#include "cli/log_uri.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/wakeup.h"
+
+namespace varve::cli {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr const char* about =
+    R"(Append records from files or standard input to a log.
+
+Creates the log if there is none. Takes it over: whoever wrote to it before is fenced, and can never
+acknowledge anything again. Ends when everything is durable. On failure it says which records are
+acknowledged, which may or may not be in the log, and which are not. Ctrl-C stops reading and closes
+the log in order; a second one ends at once.)";
+
+constexpr const char* examples =
+    R"(  varve append file:///var/tmp/mylog /var/log/dpkg.log        every line is a record
+  journalctl -f | varve append --acks file:///var/tmp/mylog   says what is durable, as it goes
+  varve append --framing file file:///var/tmp/photos *.jpg    every file is a record
+  seq 99999 | varve append "mem://try/log?put=100ms,195ms,274ms"  at the pace of a remote store)";
+
+struct AppendOptions {
+  std::string log;
+  std::vector<std::string> files;
+  Framing framing = Framing::lines;
+  bool acks = false;
+  bool quiet = false;
+  WriterOptions writer;
+};
+
+std::string progress_line(const Feeder& feeder, const WriterStatus& status, double seconds) {
+  return fmt::format("{}  {}  durable offset {}{}", counted(feeder.records(), "record"),
+                     human_rate(feeder.bytes(), seconds), with_commas(status.durable_offset),
+                     status.waiting_for_store ? "  (the store does not answer; trying again)" : "");
+}
+
+void print_summary(const Feeder& feeder, OffsetRange appended, double seconds) {
+  fmt::print(stderr, "appended {} ({}), {}, all durable, in {} ({})\n", counted(feeder.records(), "record"),
+             human_range(appended), human_bytes(feeder.bytes()), human_seconds(seconds),
+             human_rate(feeder.bytes(), seconds));
+}
+
+/// After a failure: the three things a record can be, and where to go on.
+void print_outcomes(const Feeder& feeder, OffsetRange acknowledged) {
+  fmt::print(stderr, "  acknowledged  {} ({}): in the log for good\n",
+             counted(acknowledged.end - acknowledged.begin, "record"), human_range(acknowledged));
+  fmt::print(stderr, "  unknown       {}: may or may not be in the log; if so, from offset {} on\n",
+             counted(feeder.unknown_records(), "record"), acknowledged.end);
+  fmt::print(stderr, "  not written   {}, and the input from its record {} on: not in the log\n",
+             counted(feeder.not_written_records(), "record"), with_commas(feeder.records() + 1));
+}
+
+/// Inputs that cannot be read are better found before the log is taken over.
+Result<void> check_readable(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (const auto input = Input::open(file); !input) return input.error();
+  }
+  return {};
+}
+
+ExitCode append(AppendOptions options) {
+  if (options.files.empty()) options.files.emplace_back("-");
+  if (const auto readable = check_readable(options.files); !readable) return report(readable.error());
+
+  Wakeup stop;  // outlives who may set it
+  Interruption interruption;
+  const auto log = resolve_log(options.log);
+  if (!log) return report(log.error());
+  auto opened = Writer::open(*log, options.writer);
+  if (!opened) return report(opened.error());
+  Writer& writer = **opened;
+
+  const auto began = steady_clock::now();
+  const auto seconds = [began] { return std::chrono::duration<double>(steady_clock::now() - began).count(); };
+  const Offset first = writer.status().end_offset;
+  interruption.defer([&stop] { stop.set(); });
+  Feeder feeder(writer, options.framing, stop);
+
+  std::optional<AckPrinter> acks;
+  if (options.acks) acks.emplace(writer, stop);
+  std::optional<Progress> progress;
+  if (!options.quiet) progress.emplace([&] { return progress_line(feeder, writer.status(), seconds()); });
+
+  const auto fed = feeder.feed(options.files);
+  const auto closed = writer.close();
+  if (acks) acks->finish();
+  progress.reset();
+
+  const OffsetRange acknowledged{first, writer.status().durable_offset};
+  if (!closed) {
+    const ExitCode exit_code = report(closed.error());
+    print_outcomes(feeder, acknowledged);
+    return exit_code;
+  }
+  if (!options.quiet || !feeder.complete()) print_summary(feeder, acknowledged, seconds());
+  if (!fed) return report(fed.error());
+  if (feeder.complete()) return ExitCode::fine;
+  if (interruption.signal() != 0) {
+    complain("stopped by a signal before the input's end; the log was closed in order");
+    Interruption::end_by(interruption.signal());
+  }
+  complain("stopped before the input's end: nobody reads the acknowledgements on standard output any more");
+  return ExitCode::failure;
+}
+
+void add_tuning(CLI::App& app, WriterOptions& writer) {
+  in_bytes(*app.add_option("--batch-bytes", writer.batch_bytes, "upload when this much is collected (8MiB)"),
+           std::uint64_t{64} << 10, std::uint64_t{64} << 20);
+  in_milliseconds(*app.add_option("--linger-ms", writer.linger_ms,
+                                  "how long a record may wait for company while uploads\n"
+                                  "are outstanding (5ms)"),
+                  60'000);
+  app.add_option("--window", writer.window,
+                 "how many objects may be in flight; fixed for ever when\n"
+                 "the log is created (64)")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->type_name("1-1024");
+  app.add_option("--puts-per-second", writer.puts_per_second,
+                 "bound the uploads of batches that are not full\n"
+                 "(no bound where requests are free)")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("NUMBER");
+  in_milliseconds(*app.add_option("--give-up-ms", writer.give_up_ms,
+                                  "how long one upload is tried before giving up;\n"
+                                  "0: for ever (2min)"),
+                  UINT32_MAX);
+  app.add_flag("--must-exist", writer.must_exist, "fail if there is no such log, rather than create it");
+}
+
+}  // namespace
+
+void add_append(CLI::App& app, ExitCode& exit_code) {
+  auto options = std::make_shared<AppendOptions>();
+  CLI::App* const command = add_command(app, "append", about, examples);
+  add_log(*command, options->log);
+  command->add_option("FILE", options->files, "where records come from; none or -: standard input")
+      ->type_name("");
+  add_framing(*command, options->framing);
+  command->add_flag("--acks", options->acks,
+                    "print \"durable N\" each time it moves: every record below offset N is safe");
+  command->add_flag("--quiet,-q", options->quiet, "no progress and no summary");
+  add_tuning(*command, options->writer);
+  command->callback([options, &exit_code] { exit_code = append(*options); });
+}
+
+}  // namespace varve::cli

@@ -1,0 +1,135 @@
+// varve cat: a log's records to standard output.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/interruption.h"
+#include "cli/log_uri.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "varve/reader.h"
+
+namespace varve::cli {
+namespace {
+
+constexpr const char* about =
+    R"(Print a log's records.
+
+In order, from the log's start or from offset N to its end. Every record's checksum is verified.
+Readers disturb nobody: the log may be written and trimmed meanwhile.)";
+
+constexpr const char* examples =
+    R"(  varve cat file:///var/tmp/mylog                      every record, one a line
+  varve cat file:///var/tmp/mylog --from 100 --count 10 --offsets
+  varve cat file:///var/tmp/mylog --follow             and wait for more; Ctrl-C ends it
+  varve cat file:///var/tmp/photos --from 3 --count 1 --framing file > 3.jpg)";
+
+struct CatOptions {
+  std::string log;
+  std::optional<Offset> from;
+  std::uint64_t count = UINT64_MAX;
+  bool follow = false;
+  bool offsets = false;
+  Framing framing = Framing::lines;
+};
+
+/// Prints records in their frames.
+class RecordPrinter {
+ public:
+  explicit RecordPrinter(const CatOptions& options) : framing_(options.framing), offsets_(options.offsets) {}
+
+  void print(const Record& record) {
+    head_.clear();
+    if (offsets_) fmt::format_to(std::back_inserter(head_), "{}\t", record.offset);
+    append_frame_head(framing_, record.data.size(), head_);
+    output_.write(head_);
+    output_.write(record.data);
+    output_.write(frame_tail(framing_));
+  }
+
+  Output& output() { return output_; }
+
+ private:
+  const Framing framing_;
+  const bool offsets_;
+  std::string head_;
+  Output output_;
+};
+
+/// The next record. Whoever follows sees what there is before we wait for more.
+Result<std::optional<Record>> next_record(Reader& reader, bool follow, Output& output) {
+  if (!follow) return reader.next();
+  auto record = reader.next(std::chrono::milliseconds(0));
+  if (!record || *record) return record;
+  output.flush();
+  return reader.next();
+}
+
+Result<void> print_records(Reader& reader, const CatOptions& options, const Interruption* interruption,
+                           RecordPrinter& printer) {
+  for (std::uint64_t printed = 0; printed < options.count && !printer.output().ended(); ++printed) {
+    const auto record = next_record(reader, options.follow, printer.output());
+    if (!record) return record.error();
+    if (!*record && interruption == nullptr) return {};
+    if (!*record && interruption->signal() != 0) return {};
+    if (*record) printer.print(**record);
+  }
+  return {};
+}
+
+ExitCode cat(const CatOptions& options) {
+  std::optional<Interruption> interruption;
+  if (options.follow) interruption.emplace();
+  auto log = resolve_log(options.log);
+  if (!log) return report(log.error());
+  auto reader = Reader::open(*std::move(log), {.from = options.from, .follow = options.follow});
+  if (!reader) return report(reader.error());
+  if (interruption) interruption->defer([&reader] { (*reader)->stop(); });
+
+  RecordPrinter printer(options);
+  const auto printed = print_records(**reader, options, interruption ? &*interruption : nullptr, printer);
+  printer.output().flush();
+  interruption.reset();  // it would stop the reader
+  if (printer.output().error() != 0) {
+    complain(fmt::format("cannot write to standard output: {}", std::strerror(printer.output().error())));
+    return ExitCode::failure;
+  }
+  return printed ? ExitCode::fine : report(printed.error());
+}
+
+/// Combinations that would print something nobody can take apart again.
+void check(const CatOptions& options) {
+  if (options.framing == Framing::file && options.count != 1) {
+    throw CLI::ValidationError("--framing file", "prints one record's bytes alone; add --count 1");
+  }
+  if (options.offsets && options.framing != Framing::lines) {
+    throw CLI::ValidationError("--offsets", "goes with --framing lines only");
+  }
+}
+
+}  // namespace
+
+void add_cat(CLI::App& app, ExitCode& exit_code) {
+  auto options = std::make_shared<CatOptions>();
+  CLI::App* const command = add_command(app, "cat", about, examples);
+  add_log(*command, options->log);
+  command->add_option("--from", options->from, "the first offset to print (the log's start)")->type_name("N");
+  command->add_option("--count", options->count, "print this many records at most")->type_name("N");
+  command->add_flag("--follow,-f", options->follow, "at the end, wait for more");
+  command->add_flag("--offsets", options->offsets, "print each record's offset and a tab before it");
+  add_framing(*command, options->framing);
+  command->callback([options, &exit_code] {
+    check(*options);
+    exit_code = cat(*options);
+  });
+}
+
+}  // namespace varve::cli

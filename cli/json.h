@@ -1,0 +1,16 @@
+// A log's state as JSON: for `info --json` and `verify --json`.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "varve/inspect.h"
+
+namespace varve::cli {
+
+/// Field names are those of `LogInfo`.
+[[nodiscard]] nlohmann::ordered_json to_json(const LogInfo& info);
+
+/// Prints it, indented. Bytes that are not UTF-8 (names in a store may be anything) are replaced.
+void print_json(const nlohmann::ordered_json& json);
+
+}  // namespace varve::cli
