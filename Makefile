@@ -74,6 +74,10 @@ check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some f
 	cmake --preset release
 	@tools/check-tidy build/release $(FILES)
 
+.PHONY: kill-rounds
+kill-rounds: build  ## kill writers with SIGKILL at random moments, look what is left; ROUNDS=200
+	@cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),200)
+
 .PHONY: format
 format:  ## lay out everything as clang-format would
 	@clang-format -i $(SOURCES)
