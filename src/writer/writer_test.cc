@@ -333,6 +333,22 @@ TEST(Writer, CloseInTimeEndsWhatIsInFlightAsUnknown) {
   EXPECT_EQ(writer->append(bytes_of("after close")).error().outcome(), WriteOutcome::not_written);
 }
 
+TEST(Writer, TheAllowanceBoundsSmallUploads) {
+  const LogAddress log = fresh_log("allowance");
+  const auto writer = open_writer(log, {.linger_ms = 0, .puts_per_second = 1, .put_burst = 2});
+  Offset end = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 50; ++i) {
+    end = writer->append(bytes_of("small")).value() + 1;
+    const Result<void> given_time = writer->wait_durable(end, 2ms);
+    static_cast<void>(given_time);
+  }
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+  EXPECT_LE(writer->status().objects_acknowledged, 2U + static_cast<std::uint64_t>(seconds.count()));
+  EXPECT_TRUE(writer->flush()) << "a flush does not wait for the allowance";
+  EXPECT_EQ(writer->status().durable_offset, end);
+}
+
 TEST(Writer, OptionsOutOfRangeAreNamed) {
   const Result<std::unique_ptr<Writer>> writer = Writer::open(fresh_log("options"), {.batch_bytes = 1});
   ASSERT_FALSE(writer);

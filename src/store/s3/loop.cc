@@ -54,16 +54,16 @@ Loop::Loop(Settings settings, std::unique_ptr<Transport> transport, CredentialsK
 Loop::~Loop() = default;
 
 void Loop::submit(std::unique_ptr<Operation> operation) {
-  std::unique_lock lock(mutex_);
-  if (stopping_) {
-    lock.unlock();
-    return operation->fail(closed(*operation));
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) {
+      inbox_.push_back(std::move(operation));
+      if (inbox_.size() > 1) return;  // whoever was first woke the thread
+    }
   }
-  inbox_.push_back(std::move(operation));
-  const bool asleep = inbox_.size() == 1;  // else whoever was first has woken the thread
-  lock.unlock();
+  if (operation) return operation->fail(closed(*operation));
   // The loop's own thread looks into the inbox before it waits again.
-  if (asleep && std::this_thread::get_id() != thread_.get_id()) transport_->wake();
+  if (std::this_thread::get_id() != thread_.get_id()) transport_->wake();
 }
 
 void Loop::stop() {

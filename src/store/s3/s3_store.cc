@@ -65,7 +65,7 @@ CredentialsKeeper::Source source_for(const Settings& settings) {
 
 }  // namespace
 
-Result<std::shared_ptr<Store>> make_store(const Settings& settings, CredentialsKeeper::Source source) {
+Result<std::shared_ptr<Store>> make_store(Settings settings, CredentialsKeeper::Source source) {
   auto loop = Loop::start(settings, std::move(source));
   if (!loop) return loop.error();
   return std::make_shared<S3Store>(settings, *std::move(loop));
@@ -74,7 +74,8 @@ Result<std::shared_ptr<Store>> make_store(const Settings& settings, CredentialsK
 Result<std::shared_ptr<Store>> open(const Uri& uri) {
   auto settings = settings_from(uri, process_environment());
   if (!settings) return settings.error();
-  return make_store(*settings, source_for(*settings));
+  CredentialsKeeper::Source source = source_for(*settings);
+  return make_store(*std::move(settings), std::move(source));
 }
 
 }  // namespace varve::store::s3

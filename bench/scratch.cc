@@ -1,0 +1,31 @@
+#include "bench/scratch.h"
+
+#include <fmt/format.h>
+
+#include <random>
+
+#include "store/blocking.h"
+
+namespace varve::bench {
+
+Result<Scratch> Scratch::make(std::string_view store_uri) {
+  Result<std::shared_ptr<Store>> store = open_store(store_uri);
+  if (!store) return store.error();
+  std::random_device random;
+  return Scratch({*std::move(store), fmt::format("varve-bench-{:08x}", random())});
+}
+
+Scratch::~Scratch() {
+  if (!log_.store) return;
+  for (;;) {
+    // The trailing part of the name differs ("-mutex" has a place of its own), so no slash here.
+    const Result<Listing> page = store::list_now(*log_.store, log_.path, "", 1000);
+    if (!page || page->objects.empty()) return;
+    std::vector<std::string> keys;
+    for (const ListedObject& object : page->objects) keys.push_back(object.key);
+    const auto failures = store::remove_now(*log_.store, std::move(keys));
+    if (!failures || !failures->empty()) return;  // it would not go on better
+  }
+}
+
+}  // namespace varve::bench

@@ -1,0 +1,68 @@
+// The contestant that this project is about.
+#include "bench/contestant.h"
+
+#include <cstring>
+
+namespace varve::bench {
+
+namespace {
+
+constexpr auto patience = std::chrono::minutes(5);
+
+class VarveWriter final : public Contestant {
+ public:
+  VarveWriter(LogAddress log, std::unique_ptr<Writer> writer)
+      : log_(std::move(log)), writer_(std::move(writer)) {}
+
+  Result<void> append(std::span<const std::span<const std::byte>> records, bool reserve,
+                      AppendCallback told) override {
+    if (reserve) return write_in_place(records.front(), told);
+    if (records.size() == 1) {
+      const Result<Offset> appended = writer_->append(records.front(), told);
+      if (appended) return {};
+      if (appended.error().code() != Code::over_capacity) return appended.error();
+      const Result<Offset> waited = writer_->append_wait(records.front(), patience, told);
+      return waited ? Result<void>() : Result<void>(waited.error());
+    }
+    return until_there_is_room([&] { return writer_->append_batch(records, told); });
+  }
+
+  Result<void> finish() override { return writer_->close(patience); }
+  [[nodiscard]] const LogAddress* log() const override { return &log_; }
+
+ private:
+  // Waiting variants exist for single records only; these wait for durability to move instead.
+  template <class Try>
+  Result<void> until_there_is_room(const Try& attempt) {
+    for (;;) {
+      const auto done = attempt();
+      if (done) return {};
+      if (done.error().code() != Code::over_capacity) return done.error();
+      const Offset durable = writer_->status().durable_offset;
+      if (const Result<void> moved = writer_->wait_durable(durable + 1, patience); !moved) return moved;
+    }
+  }
+
+  Result<void> write_in_place(std::span<const std::byte> record, AppendCallback told) {
+    return until_there_is_room([&]() -> Result<void> {
+      Result<Reservation> reservation = writer_->reserve(record.size());
+      if (!reservation) return reservation.error();
+      std::memcpy(reservation->bytes().data(), record.data(), record.size());
+      reservation->commit(record.size(), told);
+      return {};
+    });
+  }
+
+  LogAddress log_;
+  std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Contestant>> make_varve(const LogAddress& log, const WriterOptions& options) {
+  Result<std::unique_ptr<Writer>> writer = Writer::open(log, options);
+  if (!writer) return writer.error();
+  return std::unique_ptr<Contestant>(std::make_unique<VarveWriter>(log, *std::move(writer)));
+}
+
+}  // namespace varve::bench
