@@ -444,9 +444,19 @@ TEST_F(EngineTest, ARangeTheServerIgnoredIsCutOut) {
 TEST_F(EngineTest, AnotherRangeThanWasAskedForIsRefused) {
   const int id = get();
   HttpAnswer other = status(206);
-  other.content_range_begin = 7;
+  other.content_range = ContentRange{.begin = 7, .last = 9};
   other.body = copy_bytes("789");
   answer(std::move(other));
+  EXPECT_TRUE(open(id));
+}
+
+// A front that is cut on the way must not pass for a damaged object.
+TEST_F(EngineTest, LessThanTheAnswerSaysIsRefused) {
+  const int id = get();
+  HttpAnswer cut = status(206);
+  cut.content_range = ContentRange{.begin = 0, .last = 9};
+  cut.body = copy_bytes("01234");
+  answer(std::move(cut));
   EXPECT_TRUE(open(id));
 }
 

@@ -41,6 +41,12 @@ enum class Failure : std::uint8_t {
   malformed,    ///< not HTTP, or more than `answer_bytes_max`
 };
 
+/// Which of an object's bytes a 206 says that it holds.
+struct ContentRange {
+  std::uint64_t begin = 0;
+  std::uint64_t last = 0;  ///< included
+};
+
 struct HttpAnswer {
   int status = 0;                  ///< 0: none came
   std::optional<Failure> failure;  ///< set: the answer is not whole, whatever `status` says
@@ -53,10 +59,10 @@ struct HttpAnswer {
   bool sent_before = false;
 
   Bytes body;
-  std::string region;                                ///< x-amz-bucket-region
-  std::optional<std::int64_t> date_unix_s;           ///< the server's clock
-  std::optional<std::uint32_t> retry_after_s;        ///< as the server asks
-  std::optional<std::uint64_t> content_range_begin;  ///< of a 206
+  std::string region;                          ///< x-amz-bucket-region
+  std::optional<std::int64_t> date_unix_s;     ///< the server's clock
+  std::optional<std::uint32_t> retry_after_s;  ///< as the server asks
+  std::optional<ContentRange> content_range;
   [[nodiscard]] std::string_view text() const noexcept {
     return {reinterpret_cast<const char*>(body.data.data()), body.data.size()};
   }

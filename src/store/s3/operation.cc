@@ -88,8 +88,11 @@ Verdict Get::judge(HttpAnswer&& answer, std::int64_t now_unix_s) {
   std::uint64_t skip = 0;
   if (answer.status == 200) {
     skip = range_.offset;  // the whole object: the server does not know ranges, or none was asked for
-  } else if (answer.content_range_begin != range_.offset) {
+  } else if (!answer.content_range || answer.content_range->begin != range_.offset) {
     return dialect_.judge.nonsense(describe(), "the answer holds another range than was asked for");
+  } else if (answer.content_range->last - range_.offset + 1 != answer.body.data.size()) {
+    // Taken for the whole, a cut header would look like a damaged log.
+    return dialect_.judge.nonsense(describe(), "the answer holds more or less than it says");
   }
   body_ = std::move(answer.body);
   const auto begin = std::min<std::uint64_t>(skip, body_.data.size());

@@ -19,6 +19,18 @@ void set(CURL* easy, CURLoption option, Value value) {
   curl_easy_setopt(easy, option, value);
 }
 
+/// "bytes 5-9/100"
+std::optional<ContentRange> parse_content_range(std::string_view text) {
+  constexpr std::string_view unit = "bytes ";
+  if (!text.starts_with(unit)) return std::nullopt;
+  ContentRange range;
+  const char* const end = text.data() + text.size();
+  const auto [dash, wrong_begin] = std::from_chars(text.data() + unit.size(), end, range.begin);
+  if (wrong_begin != std::errc() || dash == end || *dash != '-') return std::nullopt;
+  if (std::from_chars(dash + 1, end, range.last).ec != std::errc()) return std::nullopt;
+  return range;
+}
+
 }  // namespace
 
 Failure failure_of(CURLcode code) noexcept {
@@ -192,12 +204,7 @@ HttpAnswer Transfer::answer(CURLcode code) {
   if (curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0) {
     answer.retry_after_s = static_cast<std::uint32_t>(std::min<curl_off_t>(retry_after, 3600));
   }
-  if (const std::string range = header("content-range"); range.starts_with("bytes ")) {
-    std::uint64_t begin = 0;
-    const char* text = range.data() + 6;
-    if (std::from_chars(text, range.data() + range.size(), begin).ec == std::errc())
-      answer.content_range_begin = begin;
-  }
+  answer.content_range = parse_content_range(header("content-range"));
   return answer;
 }
 
