@@ -27,6 +27,12 @@ demo:  ## watch it work: append real data, kill the writer, recover, read, trim,
 	@$(MAKE) build
 	@tools/demo
 
+.PHONY: demo-s3
+demo-s3:  ## the demo on a real S3 server, Ceph's gateway, started for it and stopped afterwards
+	@tools/install-packages build s3
+	@$(MAKE) build
+	@tools/demo-s3
+
 .PHONY: test
 test: deps  ## all of the checks and tests below, one after the other
 	@tools/run-stages $(TEST_STAGES)
