@@ -170,8 +170,9 @@ void Pilot::submit(Batch* batch) {
     front = std::span<std::byte, format::header_bytes>(const_cast<std::byte*>(flight.object.data.data()),
                                                        format::header_bytes);
   }
-  // Only a batch that surely is the last may say so.
-  shape.closing = closing_ && pool_->drained();
+  // The last object has no records, and is made when all before it are stored and it can say so: from
+  // then on, whatever goes missing below it is known to be lost, not unfinished.
+  shape.closing = batch == nullptr && closing_ && pool_->drained() && appender_.in_flight() == 0;
   const format::Header header = appender_.submit(shape, now_unix_ms(), now_ms());
   format::encode_header(header, front);
   if (batch != nullptr) flight.object = pool_->share(*batch, shape.object_bytes);
@@ -183,7 +184,7 @@ void Pilot::submit_empty_if_wanted() {
   if (!appender_.can_submit()) return;
   const bool nothing_collected = !pool_->active() && pool_->oldest_closed() == nullptr;
   if (!nothing_collected) return;
-  const bool close_now = closing_ && pool_->drained();
+  const bool close_now = closing_ && pool_->drained() && appender_.in_flight() == 0;
   if (close_now || appender_.trim_wants_object()) submit(nullptr);
 }
 

@@ -319,6 +319,33 @@ TEST(Writer, ACleanCloseLeavesNoSealsBehindATrim) {
   EXPECT_LE(left->objects.size(), 4U);
 }
 
+// After a clean close every acknowledged record is known to be, whichever object goes missing.
+TEST(Writer, WhatACleanCloseAcknowledgedIsNeverTakenForAnUnfinishedTail) {
+  for (Seq lost = 0; lost < 3; ++lost) {
+    const LogAddress log = fresh_log("clean-loss-" + std::to_string(lost));
+    Seq first = 0;
+    {
+      const auto writer = open_writer(log);
+      first = writer->status().epoch + writer->status().window;
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(writer->append(bytes_of("acknowledged")));
+        EXPECT_TRUE(writer->flush());
+      }
+      EXPECT_TRUE(writer->close());
+    }
+    for (const std::string& gone :
+         {format::wal_key(log.path, first + lost), format::checkpoint_key(log.path)}) {
+      EXPECT_TRUE(store::remove_now(*log.store, {gone}));
+    }
+    const Result<std::unique_ptr<Writer>> writer = Writer::open(log);
+    if (writer) {
+      EXPECT_EQ((*writer)->status().end_offset, 3U) << "object " << lost << ": nothing is cut";
+    } else {
+      EXPECT_EQ(writer.error().code(), Code::corruption);
+    }
+  }
+}
+
 TEST(Writer, CloseInTimeEndsWhatIsInFlightAsUnknown) {
   Faulty faulty("close-timeout");
   const auto writer = open_writer(faulty.address());
