@@ -16,6 +16,7 @@ void add_info(CLI::App& app, ExitCode& exit_code);
 void add_trim(CLI::App& app, ExitCode& exit_code);
 void add_verify(CLI::App& app, ExitCode& exit_code);
 void add_dump(CLI::App& app, ExitCode& exit_code);
+void add_doctor(CLI::App& app, ExitCode& exit_code);
 void add_bench(CLI::App& app, ExitCode& exit_code);
 
 }  // namespace varve::cli

@@ -82,6 +82,7 @@ ExitCode run(int argc, char** argv) {
   varve::cli::add_trim(app, exit_code);
   varve::cli::add_verify(app, exit_code);
   varve::cli::add_dump(app, exit_code);
+  varve::cli::add_doctor(app, exit_code);
   varve::cli::add_bench(app, exit_code);
 
   try {

@@ -3,6 +3,7 @@
 // These wait for as long as the store takes. Not to be called from a `done`.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,13 @@ class Answer {
     std::unique_lock lock(state_->mutex);
     state_->arrived.wait(lock, [this] { return state_->result.has_value(); });
     return *state_->result;
+  }
+
+  /// Nothing if the answer is not there by then.
+  [[nodiscard]] std::optional<Result<T>> wait_until(std::chrono::steady_clock::time_point deadline) const {
+    std::unique_lock lock(state_->mutex);
+    state_->arrived.wait_until(lock, deadline, [this] { return state_->result.has_value(); });
+    return state_->result;
   }
 
  private:

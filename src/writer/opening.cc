@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "doctor/create_probe.h"
 #include "writer/system.h"
 
 namespace varve::writer {
@@ -14,6 +17,43 @@ std::optional<Error> out_of_bounds(std::string_view option, T value, T least, T 
   return Error(Code::invalid_argument,
                fmt::format("WriterOptions::{} is {}; it must be {} to {}", option, value, least, most));
 }
+
+/// A takeover that puts at the first place of all has found no log there.
+bool creates_the_log(const chain::Requests& requests) {
+  return std::any_of(requests.begin(), requests.end(), [](const chain::Request& request) {
+    return request.kind == chain::Request::Kind::put_object && request.seq == 0;
+  });
+}
+
+/// Everything a log promises hangs on create-if-absent, and some servers ignore the condition without
+/// a word. One that does is found before the first log is made there. Our own stores that cost nothing
+/// need no proof, and no log that is there already.
+class NewLogCheck {
+ public:
+  NewLogCheck(const courier::Courier& courier, courier::Courier::Deadline deadline)
+      : courier_(courier), deadline_(deadline), proven_(!courier.store().requests_are_priced()) {}
+
+  /// `requests`, or none if they would make a log where none may be: see `refusal`.
+  chain::Requests pass(chain::Requests requests) {
+    if (proven_ || !creates_the_log(requests)) return requests;
+    const auto proof =
+        doctor::prove_create_if_absent(courier_.store(), courier_.address().path + "/", deadline_);
+    if (proof) {
+      proven_ = true;
+      return requests;
+    }
+    refusal_ = proof.error();
+    return {};
+  }
+
+  [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
+
+ private:
+  const courier::Courier& courier_;
+  courier::Courier::Deadline deadline_;
+  bool proven_;
+  std::optional<Error> refusal_;
+};
 
 }  // namespace
 
@@ -40,11 +80,13 @@ Result<chain::Ownership> take_over(const courier::Courier& courier, const Writer
                             .host = host_name(),
                             .pid = process_id(),
                             .must_exist = options.must_exist});
+  const auto deadline = courier::Courier::after(options.open_timeout_ms);
+  NewLogCheck new_log(courier, deadline);
   const Result<void> driven = courier.drive(
       takeover.start(unix_ms()),
-      [&takeover](const chain::Reply& reply) { return takeover.on(reply, unix_ms()); },
-      courier::Courier::after(options.open_timeout_ms));
+      [&](const chain::Reply& reply) { return new_log.pass(takeover.on(reply, unix_ms())); }, deadline);
   const std::string where = courier.store().describe() + "/" + courier.address().path;
+  if (new_log.refusal()) return new_log.refusal()->with_context("opening " + where);
   if (!driven) return driven.error().with_context("opening " + where);
   if (!takeover.result()) return takeover.result().error().with_context("opening " + where);
   return takeover.result();

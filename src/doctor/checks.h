@@ -1,0 +1,42 @@
+// Trials of what a log needs: each uses the store as a log would, and says what it saw.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "doctor/judgement.h"
+#include "doctor/patient.h"
+#include "doctor/scratch.h"
+#include "varve/result.h"
+
+namespace varve::doctor {
+
+/// What a trial works with.
+struct Trial {
+  Patient& patient;
+  Scratch& scratch;
+  /// Told which part of the trial is done; an error (`closed`) ends it.
+  std::function<Result<void>(double part)> go_on = [](double) { return Result<void>(); };
+};
+
+// An error is what kept the trial from seeing anything.
+
+Result<Seen> check_create_if_absent(const Trial& trial);
+Result<Seen> check_atomic_create(const Trial& trial, std::size_t races, std::size_t racers);
+Result<Seen> check_replace(const Trial& trial, std::size_t rounds);
+Result<Seen> check_remove(const Trial& trial, std::size_t objects);
+Result<Seen> check_read_after_write(const Trial& trial, std::size_t rounds);
+Result<Seen> check_list_after_write(const Trial& trial, std::size_t rounds);
+Result<Seen> check_list_order(const Trial& trial, std::size_t objects);
+Result<Seen> check_ranges(const Trial& trial);
+
+/// Creates an object of a name that was never used. "Exists" is fine then: the store's own retry met
+/// the first try.
+Result<void> create_fresh(Patient& patient, const std::string& key, std::string_view text);
+
+/// What is stored there: its text, or "nothing".
+Result<std::string> text_of(Patient& patient, const std::string& key, ByteRange range = {});
+
+}  // namespace varve::doctor
