@@ -54,7 +54,7 @@ void Simulation::come_to_a_good_end() {
   collect(last);
   if (!drain(ample_steps) || writer.trimming()) return oracle_.violated("a trim does not end");
   check_leftovers();
-  writer.append(1, true, now_, oracle_);
+  writer.append(0, true, now_, oracle_);
   collect(last);
   if (!drain(ample_steps) || !writer.over() || writer.appender().ending()) {
     return oracle_.violated("the owner of the log cannot close it");

@@ -1,16 +1,33 @@
 // varve_sim: runs of the log's protocol under a simulated store with faults. One seed, one run.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
+#include <cstring>
 #include <string>
 #include <vector>
 
+#include "result/plant.h"
 #include "sim/simulation.h"
 
 namespace {
 
 using namespace varve::sim;
+
+// An invariant that breaks aborts: say which seed it was.
+char last_words[128];
+extern "C" void on_abort(int /*signal*/) {
+  const auto written = write(STDOUT_FILENO, last_words, std::strlen(last_words));
+  static_cast<void>(written);
+}
+void prepare_last_words(const RunOptions& options, std::uint64_t seeds) {
+  const auto end = fmt::format_to_n(last_words, sizeof(last_words) - 1,
+                                    "again: varve_sim --seed {} --steps {} --trace\nafter {} seeds\n",
+                                    options.seed, options.steps, seeds);
+  *end.out = '\0';
+}
 
 /// The same failure with as few steps and kinds of fault as will do.
 RunOptions shrink(RunOptions options, const RunReport& report) {
@@ -48,6 +65,7 @@ int main(int argc, char** argv) {
   std::uint64_t seeds = 1;
   bool trace = false;
   bool no_shrink = false;
+  [[maybe_unused]] bool list_plants = false;
   std::vector<std::string> without;
   CLI::App app("Runs Varve's protocol under a simulated store with faults; exits with 1 on a violation.");
   app.add_option("--seed", options.seed, "the first seed");
@@ -56,7 +74,18 @@ int main(int argc, char** argv) {
   app.add_option("--without", without, "a kind of fault to switch off; may be repeated");
   app.add_flag("--trace", trace, "print every step");
   app.add_flag("--no-shrink", no_shrink, "show a failure as it came");
+#ifdef VARVE_PLANTS
+  app.add_flag("--list-plants", list_plants, "print the planted bugs' names");
+#endif
   CLI11_PARSE(app, argc, argv);
+#ifdef VARVE_PLANTS
+  if (list_plants) {
+    for (std::uint8_t i = 1; i < static_cast<std::uint8_t>(varve::Plant::count); ++i) {
+      fmt::print("{}\n", varve::name_of(static_cast<varve::Plant>(i)));
+    }
+    return 0;
+  }
+#endif
   for (const std::string& name : without) {
     const auto fault = fault_named(name);
     if (!fault) {
@@ -69,7 +98,9 @@ int main(int argc, char** argv) {
 
   const auto began = std::chrono::steady_clock::now();
   std::uint64_t steps = 0;
+  std::signal(SIGABRT, on_abort);
   for (std::uint64_t i = 0; i < seeds; ++i, ++options.seed) {
+    prepare_last_words(options, i + 1);
     const RunReport report = Simulation(options).run();
     steps += report.step;
     if (!report.violation) continue;

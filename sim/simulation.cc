@@ -300,8 +300,8 @@ void Simulation::act_as_writer(std::size_t index) {
       writer.appender().durable_offset() > writer.appender().start_offset()) {
     writer.trim(random_.between(writer.appender().start_offset(), writer.appender().durable_offset()),
                 oracle_);
-  } else if (draw == 1 && writer.can_append() && !writer.trimming()) {
-    writer.append(static_cast<std::uint32_t>(random_.below(2)), true, now_, oracle_);
+  } else if (draw == 1 && writer.can_append() && !writer.trimming() && writer.appender().in_flight() == 0) {
+    writer.append(0, true, now_, oracle_);
   } else {
     for (std::uint64_t i = random_.below(4); i > 0 && writer.can_append(); --i) {
       writer.append(static_cast<std::uint32_t>(random_.below(4)), false, now_, oracle_);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "result/plant.h"
+
 namespace varve::chain {
 
 using format::Header;
@@ -15,7 +17,7 @@ Appender::Appender(const Ownership& ownership, AppenderOptions options)
       next_(ownership.next),
       options_(options),
       backoff_(options.retry, options.jitter_seed),
-      window_(ownership.next.seq, ownership.next.window),
+      window_(ownership.next.seq, ownership.next.window + (planted(Plant::window_too_wide) ? 1 : 0)),
       anchor_(ownership.seal.seq),
       durable_seq_(ownership.next.seq),
       durable_offset_(ownership.next.offset),
@@ -47,6 +49,11 @@ Header Appender::submit(const BatchShape& batch, std::int64_t now_unix_ms, std::
   header.anchor = anchor_;
   header.durable_seq = durable_seq_;
   header.durable_offset = durable_offset_;
+  if (planted(Plant::claims_too_much) && header.seq > anchor_ + next_.window) {
+    header.anchor = header.seq - 1;
+    header.durable_seq = header.seq;
+    header.durable_offset = header.first_offset;
+  }
   header.previous_hash = next_.previous_hash;
   header.created_unix_ms = now_unix_ms;
   header.first_append_unix_ms = batch.first_append_unix_ms;
@@ -71,6 +78,7 @@ void Appender::on_put(Seq seq, const std::optional<Error>& error, std::uint64_t 
   Upload& upload = window_.at(seq);
   if (upload.state != State::putting) return;
   if (!error) return landed(seq);
+  if (planted(Plant::exists_is_success) && error->code() == Code::already_exists) return landed(seq);
   if (error->code() == Code::already_exists) {
     // Ours, from a try whose answer was lost? Or another's? Only what lies there can tell.
     upload.state = State::looking;
@@ -78,7 +86,9 @@ void Appender::on_put(Seq seq, const std::optional<Error>& error, std::uint64_t 
     commands_.push_back({Command::Kind::look, seq});
     return;
   }
-  if (error->outcome() != WriteOutcome::not_written) upload.ever_unknown = true;
+  if (error->outcome() != WriteOutcome::not_written && !planted(Plant::unknown_forgotten)) {
+    upload.ever_unknown = true;
+  }
   retry_later(upload, *error, now_ms);
 }
 
@@ -95,7 +105,8 @@ void Appender::on_look(Seq seq, const Result<Header>& found, std::uint64_t now_m
     }
     return retry_later(upload, error, now_ms);  // absent (a false alarm), or the store did not say
   }
-  if (*found == upload.header) return landed(seq);
+  if (*found == upload.header || (planted(Plant::look_trusts_kind) && found->kind == Kind::data))
+    return landed(seq);
   if (found->writer_id == writer_id_ && found->kind == Kind::data) {
     return end(Error(Code::corruption,
                      fmt::format("object {} carries this writer's name and is not what it wrote", seq))
@@ -107,6 +118,7 @@ void Appender::on_look(Seq seq, const Result<Header>& found, std::uint64_t now_m
 // Another writer holds the place `seq`. Nothing of ours at or above it can be acknowledged any more;
 // what is below it may still land and count.
 void Appender::blocked_by(Seq seq, const Header& found, std::string_view sealed_by) {
+  if (planted(Plant::fence_ignored)) return landed(seq);
   window_.at(seq).state = State::blocked;
   if (!blocked_at_ || seq < *blocked_at_) {
     blocked_at_ = seq;
@@ -133,6 +145,9 @@ void Appender::retry_later(Upload& upload, const Error& error, std::uint64_t now
 }
 
 void Appender::landed(Seq seq) {
+  if (planted(Plant::ack_before_previous)) {
+    for (Seq before = window_.begin(); before < seq; ++before) window_.at(before).state = State::landed;
+  }
   Upload& upload = window_.at(seq);
   upload.state = State::landed;
   advance();
@@ -202,9 +217,14 @@ std::vector<Command> Appender::take_commands() { return std::exchange(commands_,
 
 void Appender::begin_trim(Offset before, Seq lowest_live) {
   VARVE_INVARIANT(before >= start_offset_ && before <= durable_offset_);
+  if (planted(Plant::trim_too_far)) lowest_live = std::min(lowest_live + 1, anchor_);
   start_offset_ = before;
   lowest_live_ = std::max(lowest_live_, std::min(lowest_live, anchor_));  // the newest is always kept
   trim_pending_ = true;
+  if (planted(Plant::trim_before_durable)) {
+    durable_start_offset_ = start_offset_;
+    durable_lowest_live_ = lowest_live_;
+  }
 }
 
 bool Appender::waiting_for_store() const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "format/seal.h"
+#include "result/plant.h"
 
 namespace varve::chain {
 
@@ -46,7 +47,9 @@ Requests Locate::choose_epoch() {
     ++outstanding_;
     return {Request::make(Request::Kind::get_object, history_.front().seal)};
   }
-  const EpochEntry& epoch = *(after - 1);
+  const auto first_alike =
+      std::ranges::lower_bound(history_, (after - 1)->first_offset, {}, &EpochEntry::first_offset);
+  const EpochEntry& epoch = planted(Plant::empty_epoch_found) ? *first_alike : *(after - 1);
   low_ = std::max(epoch.seal + tail_.window, lowest_live_);
   high_ = after == history_.end() ? newest_ : after->seal - 1;
   if (low_ > high_) {
@@ -110,7 +113,7 @@ Requests Locate::on_probe(const Reply& reply) {
   if (outstanding_ > 0) return {};
   for (const auto& [seq, found] : probed_) {
     if (seq < low_ || seq > high_) continue;
-    if (found.first_offset <= target_) {
+    if (planted(Plant::search_off_by_one) ? found.first_offset < target_ : found.first_offset <= target_) {
       low_ = seq;
     } else {
       high_ = seq - 1;
@@ -146,7 +149,9 @@ Standing standing_of(const Position& reader, const TailView& view) {
   // what it expects now says nothing about the log.
   const bool after_seal = reader.seq == reader.epoch + reader.window;
   const Seq passed = after_seal ? reader.epoch : reader.seq - std::min<Seq>(reader.seq, 1);
-  if (passed < view.lowest_live()) return Standing::relocate;
+  if (passed < view.lowest_live() &&
+      !(planted(Plant::misled_reader_stays) && reader.seq >= view.lowest_live()))
+    return Standing::relocate;
   if (reader.seq < tail.seq) return Standing::look_again;
   return Standing::relocate;  // it followed something that the chain does not: find the way back
 }

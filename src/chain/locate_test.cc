@@ -142,6 +142,9 @@ TEST(Standing, SaysWhatAReaderIsToDo) {
   EXPECT_EQ(standing_of(at(tail.seq - 1, tail.offset - 1), view), Standing::look_again);
   EXPECT_EQ(standing_of(at(view.lowest_live() - 1, view.start_offset()), view), Standing::relocate);
   EXPECT_EQ(standing_of(at(tail.seq + 1, tail.offset), view), Standing::relocate);
+  Position misled = at(view.lowest_live(), view.start_offset());
+  misled.epoch = misled.seq - misled.window;  // it has just passed a seal that the log does not have
+  EXPECT_EQ(standing_of(misled, view), Standing::relocate);
   EXPECT_EQ(standing_of(at(0, view.start_offset() - 1), view), Standing::trimmed);
   EXPECT_EQ(standing_of(at(tail.seq, tail.offset + 1), view), Standing::lost);
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "result/plant.h"
+
 namespace varve::chain {
 
 using format::Header;
@@ -43,23 +45,23 @@ Result<Position> step(const Position& at, const Header& object) {
   next.previous_hash = hash_of(object);
   const bool ahead = object.kind == Kind::seal && object.has(format::flag::ahead);
   if (!ahead) {
-    if (object.first_offset != at.offset) {
+    if (object.first_offset != at.offset && !planted(Plant::offset_ignored)) {
       return broken(at, object, fmt::format("its first offset is {}", object.first_offset));
     }
-    if (at.linked && object.previous_hash != at.previous_hash) {
+    if (at.linked && object.previous_hash != at.previous_hash && !planted(Plant::link_ignored)) {
       return broken(at, object, "it was written after another object than the one before it");
     }
   }
   if (object.kind == Kind::seal) {
-    next.seq = at.seq + at.window;
+    next.seq = at.seq + (planted(Plant::no_void) ? 1 : at.window);
     next.epoch = object.seq;
     next.owned = !ahead;
     return next;
   }
-  if (object.epoch != at.epoch) {
+  if (object.epoch != at.epoch && !planted(Plant::epoch_ignored)) {
     return broken(at, object, fmt::format("its epoch is {}, not {}", object.epoch, at.epoch));
   }
-  if (!at.owned) return broken(at, object, "its epoch had ended");
+  if (!at.owned && !planted(Plant::closed_goes_on)) return broken(at, object, "its epoch had ended");
   next.seq = at.seq + 1;
   next.offset = object.end_offset();
   next.owned = !object.has(format::flag::closing);

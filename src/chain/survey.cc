@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "format/seal.h"
+#include "result/plant.h"
 
 namespace varve::chain {
 
@@ -138,7 +139,8 @@ Requests Survey::walk_when_complete() {
 
   // Far below the end may lie what a claimant that slept has put where the log was trimmed away.
   Seq anchor = 0;
-  for (auto at = headers_.lower_bound(near_end()); at != headers_.end(); ++at) {
+  for (auto at = headers_.lower_bound(planted(Plant::far_junk_counts) ? 0 : near_end()); at != headers_.end();
+       ++at) {
     const Result<Header>& header = at->second;
     if (!header) continue;
     if (header->log_id != newest.log_id) {
@@ -148,15 +150,19 @@ Requests Survey::walk_when_complete() {
                                 "foreign one away",
                                 at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
     }
-    anchor = std::max(anchor, header->anchor);
+    anchor = planted(Plant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
   }
+  if (planted(Plant::checkpoint_trusted) && view_.checkpoint) anchor = view_.checkpoint->anchor;
   if (anchor < listing_->covered_from()) {  // the hint was beyond what the objects know for sure
     headers_.clear();
     stage_ = Stage::listing;
     listing_.emplace(anchor);
     return ++restarts_ > max_restarts ? restart() : Requests{listing_->first()};
   }
-  const std::optional<std::size_t> index = index_of(anchor);
+  std::optional<std::size_t> index = index_of(anchor);
+  if (planted(Plant::hole_accepted)) {
+    for (Seq before = anchor; !index && before > 0; --before) index = index_of(before - 1);
+  }
   if (!index) return suspect_missing(anchor, {}, "it is named as stored by a later object, and is gone");
   if (Requests more = ask_headers_from(std::min(lowest_asked_, *index)); !more.empty()) return more;
   return walk(*index);
@@ -210,7 +216,7 @@ Requests Survey::walk(std::size_t anchor_index) {
   if (const std::optional<Error> lost = claims_beyond(at)) {
     return suspect_missing(at.seq, at.offset, lost->message());
   }
-  if (view_.newest.kind == Kind::seal) {
+  if (view_.newest.kind == Kind::seal && !planted(Plant::seal_at_end_trusted)) {
     stage_ = Stage::recheck;
     return {Request::make(Request::Kind::list, objects.back().seq + 1, 1)};
   }
@@ -229,6 +235,7 @@ Requests Survey::on_recheck(const Reply& reply) {
 // with all before it. (After a clean close that may be the only witness: the last objects were made
 // before the first was acknowledged.)
 std::optional<Error> Survey::claims_beyond(const Position& hole) const {
+  if (planted(Plant::hole_accepted)) return std::nullopt;
   for (const ListedSeq& object : view_.cut) {
     const Header& header = *headers_.at(object.seq);
     const bool knew = header.durable_seq > hole.seq;
@@ -252,7 +259,7 @@ std::optional<Error> Survey::claims_beyond(const Position& hole) const {
 // Listing and reading take time: an object that is stored, trimmed, or put where one was trimmed, while
 // we look, can look missing or wrong. What two surveys in a row find so, is so.
 Requests Survey::doubt(Seq seq, Error error) {
-  if (doubted_ == seq) return fail(std::move(error));
+  if (doubted_ == seq || planted(Plant::one_look)) return fail(std::move(error));
   doubted_ = seq;
   return restart();
 }

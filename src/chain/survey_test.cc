@@ -202,6 +202,27 @@ TEST(Survey, TheCheckpointIsAWitnessToo) {
   EXPECT_TRUE(survey(log)) << "without it, this could be a tail that nobody acknowledged";
 }
 
+// A claimant's seal ahead was made long ago: what it names as stored was trimmed away since.
+TEST(Survey, ASealAheadMayBeOutOfDate) {
+  TestLog log;
+  TestChain chain(log, 6);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  Header ahead = chain.headers().back();
+  ahead.kind = format::Kind::seal;
+  ahead.flags = flag::ahead;
+  ahead.seq = ahead.epoch = chain.tail().seq + 6;
+  ahead.record_count = 0;
+  ahead.first_offset = ahead.previous_hash = 0;
+  ahead.first_append_unix_ms = 0;
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  chain.trim_to(chain.headers().size() - 1);
+  chain.data(1);
+  chain.sweep(true);
+  log.objects[ahead.seq] = format::encode_seal(ahead, {});
+  ASSERT_FALSE(log.objects.contains(ahead.anchor));
+  expect_found(log, chain);
+}
+
 TEST(Survey, AMissingSealIsNoTail) {
   TestLog log;
   TestChain chain(log, 4);

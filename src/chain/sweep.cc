@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "chain/survey.h"
+#include "result/plant.h"
 
 namespace varve::chain {
 
@@ -38,6 +39,7 @@ Requests Sweep::on(const Reply& reply) {
 // Whether every record of the epoch that `seal` began lies below the trim point.
 bool Sweep::epoch_is_over(Seq seal) const {
   const auto after = std::ranges::upper_bound(plan_.history, seal, {}, &EpochEntry::seal);
+  if (planted(Plant::live_epoch_over)) return true;
   return after != plan_.history.end() && after->seal <= plan_.below;
 }
 
@@ -45,7 +47,8 @@ Sweep::Verdict Sweep::judge(Seq seq) const {
   if (plan_.history.empty() || seq < plan_.history.front().seal) return Verdict::read_header;
   const auto entry = std::ranges::lower_bound(plan_.history, seq, {}, &EpochEntry::seal);
   const bool seal = entry != plan_.history.end() && entry->seal == seq;
-  if (!seal) return Verdict::remove;  // a record's object, or something lost in a void
+  if (!seal || planted(Plant::seals_swept))
+    return Verdict::remove;  // a record's object, or something lost in a void
   if (!epoch_is_over(seq)) return Verdict::keep;
   if ((entry->flags & format::flag::fences_nobody) != 0) return Verdict::remove;
   return plan_.forget_seals_before_unix_ms ? Verdict::read_header : Verdict::keep;
@@ -61,7 +64,7 @@ Requests Sweep::on_page(const Reply& reply) {
   if (!reply.listed.empty()) next_ = reply.listed.back().seq + 1;
   Requests requests;
   for (const ListedSeq& object : reply.listed) {
-    if (object.seq >= plan_.below) {
+    if (object.seq >= plan_.below + (planted(Plant::lowest_live_swept) ? 1 : 0)) {
       last_page_ = true;
       break;
     }

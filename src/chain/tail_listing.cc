@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "result/plant.h"
+
 namespace varve::chain {
 
 namespace {
@@ -29,7 +31,8 @@ std::optional<Request> TailListing::next(const Reply& reply) {
         stage_ = Stage::doubling;
         return probe(low_ + step_);
       }
-      if (reply.listed.empty() && from_ > 0) {  // the hint is beyond the end: it was wrong
+      if (reply.listed.empty() && from_ > 0 &&
+          !planted(Plant::hint_is_the_end)) {  // the hint is beyond the end: it was wrong
         from_ = 0;
         return first();
       }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "format/seal.h"
+#include "result/plant.h"
 
 namespace varve::chain {
 
@@ -59,7 +60,7 @@ Requests Takeover::on_view(const TailView& view, std::int64_t now_unix_ms) {
   const bool regular_seal = newest.kind == Kind::seal && !newest.has(format::flag::ahead);
   if (regular_seal && newest.writer_id == claimant_.writer_id) return own(&view);
   // A seal placed ahead (by a claimant that may be long dead) owns nothing: it only costs us another.
-  const Header& owner = view.newest_owned;
+  const Header& owner = planted(Plant::ahead_fences_claimant) ? view.newest : view.newest_owned;
   if (stored_ && owner.writer_id != claimant_.writer_id && view.lowest_live() <= stored_->seq) {
     // Our seal was on the chain and is no longer its end: another claimant came after us.
     return fail(
@@ -95,6 +96,7 @@ Requests Takeover::seal_at(const TailView& view, bool ahead, std::int64_t now_un
   header.seq = ahead ? tail.seq + tail.window : tail.seq;
   header.start_offset = view.start_offset();
   header.lowest_live = view.lowest_live();
+  if (planted(Plant::seal_forgets_trim)) header.start_offset = header.lowest_live = 0;
   header.anchor = view.newest_owned.seq;
   header.durable_seq = tail.seq;
   header.durable_offset = tail.offset;
@@ -107,6 +109,8 @@ Requests Takeover::seal_at(const TailView& view, bool ahead, std::int64_t now_un
   if (view.newest.kind == Kind::data && view.newest.has(format::flag::closing)) {
     header.flags = format::flag::fences_nobody;
   }
+  if (planted(Plant::all_seals_fence_nobody)) header.flags = format::flag::fences_nobody;
+  if (planted(Plant::seal_forgets_history)) return put(header, {}, now_unix_ms);
   return put(header, view.history, now_unix_ms);
 }
 
@@ -127,12 +131,14 @@ Requests Takeover::put(Header header, format::EpochHistory history, std::int64_t
 Requests Takeover::on_put(const Reply& reply) {
   if (reply.error && !reply.is(Code::already_exists)) return fail(*reply.error);
   const bool ahead = seal_->has(format::flag::ahead);
+  if (planted(Plant::seal_exists_is_ours) && !ahead) return own(nullptr);
   if (reply.error) {
     ++lost_races_;
     return survey_again();  // it may be ours, from a try whose answer was lost: the survey tells
   }
-  if (ahead) return survey_again();
+  if (ahead) return planted(Plant::ahead_owns) ? own(nullptr) : survey_again();
   stored_ = seal_;
+  if (planted(Plant::seal_not_rechecked)) return own(nullptr);
   // Was the place really the tail? If the log had been trimmed past it meanwhile, then a later
   // object says so, and was there before our seal was: this listing shows it.
   stage_ = Stage::recheck;

@@ -1,0 +1,78 @@
+#include "result/plant.h"
+
+#ifdef VARVE_PLANTS
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace varve {
+
+namespace {
+
+constexpr std::array names{
+    "none",
+    "no_void",
+    "epoch_ignored",
+    "link_ignored",
+    "offset_ignored",
+    "closed_goes_on",
+    "exists_is_success",
+    "look_trusts_kind",
+    "ack_before_previous",
+    "window_too_wide",
+    "fence_ignored",
+    "unknown_forgotten",
+    "claims_too_much",
+    "trim_before_durable",
+    "trim_too_far",
+    "checkpoint_trusted",
+    "hint_is_the_end",
+    "hole_accepted",
+    "one_look",
+    "seal_at_end_trusted",
+    "newest_anchor_only",
+    "far_junk_counts",
+    "seal_not_rechecked",
+    "seal_exists_is_ours",
+    "ahead_owns",
+    "ahead_fences_claimant",
+    "all_seals_fence_nobody",
+    "seal_forgets_trim",
+    "seal_forgets_history",
+    "seals_swept",
+    "lowest_live_swept",
+    "live_epoch_over",
+    "search_off_by_one",
+    "empty_epoch_found",
+    "misled_reader_stays",
+    "header_crc_unchecked",
+    "record_crc_unchecked",
+};
+static_assert(names.size() == static_cast<std::size_t>(Plant::count));
+
+Plant chosen() {
+  const char* wanted = std::getenv("VARVE_PLANT");
+  if (wanted == nullptr) return Plant::none;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (std::strcmp(names[i], wanted) == 0) return static_cast<Plant>(i);
+  }
+  std::fprintf(stderr, "no such plant: %s\n", wanted);
+  std::exit(2);
+}
+
+}  // namespace
+
+bool planted(Plant plant) noexcept {
+  static const Plant awake = chosen();
+  return plant == awake;
+}
+
+const char* name_of(Plant plant) noexcept {
+  return plant < Plant::count ? names[static_cast<std::size_t>(plant)] : nullptr;
+}
+
+}  // namespace varve
+
+#endif
