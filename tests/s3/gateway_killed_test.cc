@@ -22,6 +22,16 @@ class GatewayKilled : public testing::Test {
 
   LogAddress log() const { return at(place_, std::nullopt, "&deadline=500ms"); }
 
+  /// Half of the records may be stored before the gateway is killed; the rest surely is not.
+  std::future<std::string> append_half_then_rest(Writer& writer, Outcomes& outcomes, Offset end,
+                                                 std::future<void> killed) const {
+    return std::async(std::launch::async, [this, &writer, &outcomes, end, killed = std::move(killed)] {
+      const std::string trouble = append_up_to(writer, outcomes, seed_, end / 2, deadline_);
+      killed.wait_until(deadline_);
+      return trouble.empty() ? append_up_to(writer, outcomes, seed_, end, deadline_) : trouble;
+    });
+  }
+
   const std::string place_ = fresh_place("killed");
   const std::uint64_t seed_ = std::random_device()();
   const Moment deadline_ = std::chrono::steady_clock::now() + 100s;
@@ -36,13 +46,14 @@ TEST_F(GatewayKilled, TheWriterWaitsSaysSoAndGoesOn) {
     reader = std::async(std::launch::async, [this] { return follow(log(), seed_, 0, end, deadline_); });
   }
   Outcomes outcomes(0);
-  auto appender =
-      std::async(std::launch::async, [&] { return append_up_to(**writer, outcomes, seed_, end, deadline_); });
+  std::promise<void> killed;
+  auto appender = append_half_then_rest(**writer, outcomes, end, killed.get_future());
   ASSERT_TRUE(outcomes.wait_for(end / 3, deadline_));
 
   ASSERT_EQ(gateway.run("kill"), 0);
+  killed.set_value();
   while (!(*writer)->status().waiting_for_store && std::chrono::steady_clock::now() < deadline_) {
-    EXPECT_FALSE((*writer)->wait_durable(end, 10ms));
+    ASSERT_FALSE((*writer)->wait_durable(end, 10ms)) << "stored although the store is away";
   }
   EXPECT_TRUE((*writer)->status().waiting_for_store);
   EXPECT_FALSE((*writer)->status().failure);
@@ -69,11 +80,12 @@ TEST_F(GatewayKilled, ForTooLongEndsTheWriterAndALaterOpenRecovers) {
   auto writer = Writer::open(log(), impatient);
   ASSERT_TRUE(writer) << writer.error().message();
   Outcomes outcomes(0);
-  auto appender =
-      std::async(std::launch::async, [&] { return append_up_to(**writer, outcomes, seed_, end, deadline_); });
+  std::promise<void> killed;
+  auto appender = append_half_then_rest(**writer, outcomes, end, killed.get_future());
   ASSERT_TRUE(outcomes.wait_for(end / 3, deadline_));
 
   ASSERT_EQ(gateway.run("kill"), 0);
+  killed.set_value();
   EXPECT_NE(appender.get(), "") << "appends went on though the store was away";
   EXPECT_FALSE((*writer)->flush(60s));
   const WriterStatus status = (*writer)->status();
