@@ -151,7 +151,8 @@ struct WriterStatus {
   std::uint64_t buffered_bytes = 0;
   std::uint64_t objects_acknowledged = 0;
   std::uint64_t put_retries = 0;
-  bool waiting_for_store = false;     ///< the oldest upload failed at least once and is tried again
+  /// The oldest upload failed at least once and is tried again, or has had no answer for seconds.
+  bool waiting_for_store = false;
   std::optional<Error> failure = {};  ///< why the writer ended: fenced, gave up, corruption, closed
 };
 

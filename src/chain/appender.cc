@@ -12,6 +12,13 @@ namespace varve::chain {
 using format::Header;
 using format::Kind;
 
+namespace {
+
+// Longer than a healthy store takes for all but a few requests in a million.
+constexpr std::uint64_t late_ms = 3'000;
+
+}  // namespace
+
 Appender::Appender(const Ownership& ownership, AppenderOptions options)
     : writer_id_(ownership.writer_id),
       next_(ownership.next),
@@ -26,7 +33,8 @@ Appender::Appender(const Ownership& ownership, AppenderOptions options)
       durable_start_offset_(start_offset_),
       durable_lowest_live_(lowest_live_),
       swept_below_(ownership.swept_below),
-      history_(ownership.history) {}
+      history_(ownership.history),
+      since_checkpoint_(ownership.since_checkpoint) {}
 
 bool Appender::can_submit() const { return !ending_ && !closing_ && !blocked_at_ && !window_.full(); }
 
@@ -193,6 +201,7 @@ void Appender::tick(std::uint64_t now_ms) {
                                    seq, now_ms - upload.first_try_ms, why))
                      .with_outcome(WriteOutcome::unknown));
     }
+    upload.late = upload.late || now_ms >= upload.first_try_ms + late_ms;
     if (upload.state == State::waiting && now_ms >= upload.retry_at_ms) {
       ++retries_;
       put(seq, upload);
@@ -208,6 +217,7 @@ std::optional<std::uint64_t> Appender::next_tick_ms() const {
     const Upload& upload = window_.at(seq);
     if (upload.state == State::landed || upload.state == State::blocked) continue;
     if (upload.state == State::waiting) want(upload.retry_at_ms);
+    if (!upload.late) want(upload.first_try_ms + late_ms);
     if (options_.give_up_ms != 0) want(upload.first_try_ms + options_.give_up_ms);
   }
   return next;
@@ -230,7 +240,7 @@ void Appender::begin_trim(Offset before, Seq lowest_live) {
 bool Appender::waiting_for_store() const {
   if (window_.empty()) return false;
   const Upload& oldest = window_.at(window_.begin());
-  return oldest.last_error.has_value() && oldest.state != State::landed;
+  return (oldest.last_error || oldest.late) && oldest.state != State::landed;
 }
 
 void Appender::end(Error error) {

@@ -96,7 +96,7 @@ class Appender {
   [[nodiscard]] Seq epoch() const { return next_.epoch; }
   [[nodiscard]] std::uint32_t window() const { return next_.window; }
   [[nodiscard]] std::uint32_t in_flight() const { return window_.in_flight(); }
-  /// The lowest place in flight failed at least once and is tried again.
+  /// The lowest place in flight failed at least once and is tried again, or is in flight for long.
   [[nodiscard]] bool waiting_for_store() const;
   [[nodiscard]] std::uint64_t retries() const { return retries_; }
   [[nodiscard]] bool closed() const { return closing_ && window_.empty(); }
@@ -121,6 +121,7 @@ class Appender {
     std::uint64_t first_try_ms = 0;
     std::uint64_t retry_at_ms = 0;
     std::uint32_t tries = 0;
+    bool late = false;  // in flight for `late_ms`: the store itself may be trying in vain
     std::optional<Error> last_error = {};
 
     [[nodiscard]] bool may_be_stored() const { return ever_unknown || state != State::waiting; }
@@ -154,7 +155,7 @@ class Appender {
   bool closing_ = false;
 
   std::uint64_t retries_ = 0;
-  std::uint32_t since_checkpoint_ = 0;
+  std::uint64_t since_checkpoint_;  // in objects; what writers before left undone counts as well
   bool checkpoint_in_flight_ = false;
 
   std::optional<Seq> blocked_at_;  // the lowest place of ours found taken

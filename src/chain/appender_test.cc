@@ -16,11 +16,14 @@ namespace flag = format::flag;
 
 constexpr std::uint32_t window = 3;
 
-Ownership own_new_log(TestLog& log) {
-  Takeover machine({.writer_id = test_id(1), .new_log_id = test_id(7), .new_window = window, .host = "h"});
+Ownership take_over(TestLog& log, std::uint64_t writer) {
+  Takeover machine(
+      {.writer_id = test_id(writer), .new_log_id = test_id(7), .new_window = window, .host = "h"});
   drive(log, machine.start(1), [&](const Reply& reply) { return machine.on(reply, 1); });
   return machine.result().value();
 }
+
+Ownership own_new_log(TestLog& log) { return take_over(log, 1); }
 
 AppenderOptions options(std::uint32_t give_up_ms, std::uint32_t checkpoint_every_objects) {
   AppenderOptions options;
@@ -173,6 +176,40 @@ TEST_F(AppenderTest, ATrimIsDurableWithTheObjectThatCarriesIt) {
   appender.on_put(b.seq, {}, 0);
   EXPECT_EQ(appender.durable_start_offset(), 5U);
   EXPECT_EQ(appender.durable_lowest_live(), a.seq);
+}
+
+TEST_F(AppenderTest, SaysSoWhenTheStoreIsSilent) {
+  Appender patient{own_new_log(log), options(0, 4)};
+  EXPECT_FALSE(patient.next_tick_ms()) << "an idle writer wants no ticks";
+  const Seq seq = patient.submit(test_batch(1, false), 1, 0).seq;
+  EXPECT_FALSE(patient.waiting_for_store());
+  const std::optional<std::uint64_t> silence = patient.next_tick_ms();
+  ASSERT_TRUE(silence);
+  patient.tick(*silence);
+  EXPECT_TRUE(patient.waiting_for_store());
+  EXPECT_FALSE(patient.next_tick_ms()) << "said once is enough";
+  patient.on_put(seq, std::nullopt, *silence);
+  EXPECT_FALSE(patient.waiting_for_store());
+}
+
+// Many short-lived writers that never close leave a checkpoint all the same: opening stays fast.
+TEST_F(AppenderTest, CountsWhatEarlierWritersLeftWithoutACheckpoint) {
+  std::size_t checkpoints = 0;
+  for (std::uint64_t life = 2; life < 6; ++life) {
+    Appender short_lived{take_over(log, life), options(1000, 4)};
+    const Header header = short_lived.submit(test_batch(1, false), 1, 0);
+    std::vector<std::byte> object(format::header_bytes);
+    format::encode_header(header, std::span<std::byte, format::header_bytes>(object.data(), object.size()));
+    log.objects[header.seq] = object;
+    short_lived.on_put(header.seq, std::nullopt, 0);
+    for (const Command& command : short_lived.take_commands()) {
+      if (command.kind != Command::Kind::checkpoint) continue;
+      ++checkpoints;
+      log.checkpoint = encode_checkpoint(short_lived.checkpoint());
+    }
+  }
+  // Each takes four places: its seal's window of 3, and one object.
+  EXPECT_EQ(checkpoints, 2U);
 }
 
 TEST_F(AppenderTest, WritesCheckpointsNowAndThenAndAtItsEnd) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "format/seal.h"
 #include "result/plant.h"
 
@@ -170,7 +172,11 @@ Requests Takeover::own(const TailView* view) {
     if (view_) ownership.leftovers = view_->leftovers;
   }
   ownership.cut_objects = cut_objects_;
-  if (view_ && view_->checkpoint) ownership.swept_below = view_->checkpoint->swept_below;
+  ownership.since_checkpoint = ownership.seal.seq;
+  if (view_ && view_->checkpoint) {
+    ownership.swept_below = view_->checkpoint->swept_below;
+    ownership.since_checkpoint -= std::min(view_->checkpoint->anchor, ownership.seal.seq);
+  }
   result_ = std::move(ownership);
   return {};
 }
