@@ -76,7 +76,7 @@ TEST_F(GatewayKilled, TheWriterWaitsSaysSoAndGoesOn) {
 TEST_F(GatewayKilled, ForTooLongEndsTheWriterAndALaterOpenRecovers) {
   constexpr Offset end = 3000;
   WriterOptions impatient = writer_options;
-  impatient.give_up_ms = 1'000;
+  impatient.give_up_ms = 3'000;
   auto writer = Writer::open(log(), impatient);
   ASSERT_TRUE(writer) << writer.error().message();
   Outcomes outcomes(0);
