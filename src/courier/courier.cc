@@ -62,7 +62,7 @@ void Courier::get_object(Seq seq, Store::Done<Bytes> done) const {
   log_.store->get(key_of(seq), {}, std::move(done));
 }
 
-void Courier::look(Seq seq, Store::Done<Seen> done) const {
+void Courier::look(Seq seq, const Store::Done<Seen>& done) const {
   log_.store->get(key_of(seq), {0, format::max_seal_bytes},
                   [name = name_of(seq), done](const Result<Bytes>& front) {
                     if (!front) return done(front.error());

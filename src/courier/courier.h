@@ -32,7 +32,7 @@ class Courier {
     format::Header header;
     std::string sealed_by;
   };
-  void look(Seq seq, Store::Done<Seen> done) const;
+  void look(Seq seq, const Store::Done<Seen>& done) const;
 
   [[nodiscard]] Store& store() const { return *log_.store; }
   [[nodiscard]] const LogAddress& address() const { return log_; }

@@ -93,6 +93,7 @@ Result<Seen> check_list_order(const Trial& trial, std::size_t objects) {
   std::vector<std::string> names{"order/B", "order/a", "order/b-c", "order/b.c", "order/b/1", "order/b0"};
   while (names.size() < objects) names.push_back(fmt::format("order/c{:06}", names.size() * 37));
   std::vector<std::string> keys;
+  keys.reserve(names.size());
   for (const std::string& name : names) keys.push_back(trial.scratch.key(name));
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (auto created = create_fresh(trial.patient, keys[keys.size() - 1 - i], "x"); !created)

@@ -17,7 +17,6 @@
 
 namespace varve::testing {
 
-using chain::Command;
 using chain::Request;
 
 namespace {

@@ -54,14 +54,17 @@ Loop::Loop(Settings settings, std::unique_ptr<Transport> transport, CredentialsK
 Loop::~Loop() = default;
 
 void Loop::submit(std::unique_ptr<Operation> operation) {
+  std::unique_ptr<Operation> refused;
   {
     const std::lock_guard lock(mutex_);
-    if (!stopping_) {
+    if (stopping_) {
+      refused = std::move(operation);
+    } else {
       inbox_.push_back(std::move(operation));
       if (inbox_.size() > 1) return;  // whoever was first woke the thread
     }
   }
-  if (operation) return operation->fail(closed(*operation));
+  if (refused) return refused->fail(closed(*refused));
   // The loop's own thread looks into the inbox before it waits again.
   if (std::this_thread::get_id() != thread_.get_id()) transport_->wake();
 }

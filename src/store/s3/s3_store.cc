@@ -65,7 +65,7 @@ CredentialsKeeper::Source source_for(const Settings& settings) {
 
 }  // namespace
 
-Result<std::shared_ptr<Store>> make_store(Settings settings, CredentialsKeeper::Source source) {
+Result<std::shared_ptr<Store>> make_store(const Settings& settings, CredentialsKeeper::Source source) {
   auto loop = Loop::start(settings, std::move(source));
   if (!loop) return loop.error();
   return std::make_shared<S3Store>(settings, *std::move(loop));
@@ -75,7 +75,7 @@ Result<std::shared_ptr<Store>> open(const Uri& uri) {
   auto settings = settings_from(uri, process_environment());
   if (!settings) return settings.error();
   CredentialsKeeper::Source source = source_for(*settings);
-  return make_store(*std::move(settings), std::move(source));
+  return make_store(*settings, std::move(source));
 }
 
 }  // namespace varve::store::s3

@@ -15,6 +15,6 @@ namespace varve::store::s3 {
 Result<std::shared_ptr<Store>> open(const Uri& uri);
 
 /// `source`: where credentials come from; null for none.
-Result<std::shared_ptr<Store>> make_store(Settings settings, CredentialsKeeper::Source source);
+Result<std::shared_ptr<Store>> make_store(const Settings& settings, CredentialsKeeper::Source source);
 
 }  // namespace varve::store::s3
