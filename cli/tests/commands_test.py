@@ -1,9 +1,11 @@
 """Every command, as a person would type it."""
 import json
+import re
 import signal
 import struct
 import subprocess
 import unittest
+from pathlib import Path
 
 from command import FAILURE, FINE, OUT_OF_RANGE, USAGE, VARVE, LogTest
 
@@ -222,6 +224,10 @@ class Info(LogTest):
         self.assertEqual([epoch["first_offset"] for epoch in epochs], [0, 1])
         self.assertTrue(all(":" in epoch["sealed_by"] for epoch in epochs))
 
+    def durable_below(self, path: Path) -> int:
+        """The seq below which all was stored when this object was made."""
+        return int(re.search(r"durable +below object (\d+)", self.varve("dump", str(path))).group(1))
+
     def test_unfinished_tail_is_what_an_open_would_cut(self):
         writer = self.start("append", self.log, "--acks", "--batch-bytes", "64KiB")
         writer.say("one\n")
@@ -230,14 +236,16 @@ class Info(LogTest):
         writer.wait_for("durable 100001\n")
         writer.interrupt(signal.SIGKILL)
         writer.end()
-        # Now as if it had been killed while a later upload had landed and an earlier one had not: of what nobody
-        # claims to be durable, one object is missing.
-        data = self.objects()
-        data[-2].unlink()
+        # Now as if it had been killed while an upload had landed before its predecessor: of two neighbours that were in
+        # flight together, the later is the last there is, and the earlier is missing.
+        objects = self.objects()
+        later = next(at for at in range(1, len(objects)) if self.durable_below(objects[at]) < int(objects[at].name))
+        for each in [objects[later - 1], *objects[later + 1:]]:
+            each.unlink()
         info = self.info()
         self.assertLessEqual(info["durable_offset"], info["end_offset"])
         self.assertEqual(info["cut_objects"], 1)
-        self.assertEqual(info["cut_bytes"], data[-1].stat().st_size)
+        self.assertEqual(info["cut_bytes"], objects[later].stat().st_size)
         self.assertIn("1 object, ", self.varve("info", self.log))
         self.append("after")
         info = self.info()
