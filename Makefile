@@ -4,9 +4,9 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 
 # What `make test` runs, in this order; each is a target of its own. The quick ones come first.
-TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy check-plants test-asan test-tsan
+TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy check-plants test-fuzz test-asan test-tsan
 
-SOURCES = $(shell find $(wildcard include src cli sim tests) -name '*.h' -o -name '*.cc')
+SOURCES = $(shell find $(wildcard include src cli fuzz sim tests) -name '*.h' -o -name '*.cc')
 
 .PHONY: help
 help:  ## list what there is (this text)
@@ -54,6 +54,12 @@ test-tsan:  ## the tests under ThreadSanitizer
 	cmake --preset tsan
 	cmake --build --preset tsan --parallel $(JOBS)
 	tools/without-aslr ctest --preset tsan --parallel $(JOBS) --output-junit ctest.xml
+
+.PHONY: test-fuzz
+test-fuzz:  ## each fuzzer for a second (libFuzzer, clang); for longer: make soak
+	cmake --preset fuzz
+	cmake --build --preset fuzz --parallel $(JOBS)
+	ctest --preset fuzz --parallel $(JOBS) --output-junit ctest.xml
 
 .PHONY: check-plants
 check-plants:  ## are the bugs found that are planted on purpose? (src/result/plant.h)

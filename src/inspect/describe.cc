@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <iterator>
 
 #include "format/checkpoint.h"
@@ -25,10 +26,11 @@ std::string time_text(std::int64_t unix_ms) {
   constexpr std::int64_t first_ms = -62'135'596'800'000;
   constexpr std::int64_t last_ms = 253'402'300'799'999;
   if (unix_ms < first_ms || unix_ms > last_ms) return fmt::format("{} ms (no possible time)", unix_ms);
-  const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds(unix_ms)};
+  // Not by way of `system_clock::to_time_t`: its nanoseconds end in the year 2262.
+  const std::chrono::milliseconds time(unix_ms);
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), (time - seconds).count());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::time_t{seconds.count()}),
+                     (time - seconds).count());
 }
 
 std::string flags_text(std::uint32_t flags) {

@@ -201,5 +201,24 @@ TEST(Describe, NeverFails) {
   EXPECT_THAT(describe_object(checkpoint->data), HasSubstr("checkpoint"));
 }
 
+// Found by describe_fuzzer.
+TEST(Describe, TellsAnyTime) {
+  LogBuilder log;
+  build_three_epochs(log);
+  std::vector<std::byte> object = log.load(5);
+  format::Header header = format::decode_header(object).value();
+  const auto told = [&](std::int64_t created_unix_ms) {
+    header.created_unix_ms = created_unix_ms;
+    format::encode_header(header, std::span(object).first<format::header_bytes>());
+    return describe_object(object);
+  };
+  EXPECT_THAT(told(36'884'372'088'001), HasSubstr("3138-10-27T10:54:48.001Z"));
+  EXPECT_THAT(told(-62'135'596'800'000), HasSubstr("0001-01-01T00:00:00.000Z"));
+  EXPECT_THAT(told(-1), HasSubstr("1969-12-31T23:59:59.999Z"));
+  EXPECT_THAT(told(253'402'300'799'999), HasSubstr("9999-12-31T23:59:59.999Z"));
+  EXPECT_THAT(told(INT64_MIN), HasSubstr("no possible time"));
+  EXPECT_THAT(told(INT64_MAX), HasSubstr("no possible time"));
+}
+
 }  // namespace
 }  // namespace varve
