@@ -94,6 +94,16 @@ check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some f
 kill-rounds: build  ## kill writers with SIGKILL at random moments, look what is left; ROUNDS=200
 	@cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),200)
 
+.PHONY: soak
+soak: deps  ## try for longer, and add what was tried to docs/evidence.md; MINUTES=30
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS)
+	cmake --preset tsan
+	cmake --build --preset tsan --parallel $(JOBS) --target batch_test
+	cmake --preset fuzz
+	cmake --build --preset fuzz --parallel $(JOBS)
+	@tools/soak --minutes $(or $(MINUTES),30)
+
 .PHONY: format
 format:  ## lay out everything as clang-format would
 	@clang-format -i $(SOURCES)
