@@ -1,7 +1,6 @@
 // varve append: records from files or standard input into a log.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -124,44 +123,47 @@ ExitCode append(AppendOptions options) {
   return ExitCode::failure;
 }
 
-void add_tuning(CLI::App& app, WriterOptions& writer) {
-  in_bytes(*app.add_option("--batch-bytes", writer.batch_bytes, "upload when this much is collected (8MiB)"),
-           std::uint64_t{64} << 10, std::uint64_t{64} << 20);
-  in_milliseconds(*app.add_option("--linger-ms", writer.linger_ms,
-                                  "how long a record may wait for company while uploads\n"
-                                  "are outstanding (5ms)"),
-                  60'000);
-  app.add_option("--window", writer.window,
-                 "how many objects may be in flight; fixed for ever when\n"
-                 "the log is created (64)")
-      ->check(CLI::Range(1, 1024).description(""))
-      ->type_name("1-1024");
-  app.add_option("--puts-per-second", writer.puts_per_second,
-                 "bound the uploads of batches that are not full\n"
-                 "(no bound where requests are free)")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->type_name("NUMBER");
-  in_milliseconds(*app.add_option("--give-up-ms", writer.give_up_ms,
-                                  "how long one upload is tried before giving up;\n"
-                                  "0: for ever (2min)"),
-                  UINT32_MAX);
-  app.add_flag("--must-exist", writer.must_exist, "fail if there is no such log, rather than create it");
+void add_tuning(Command& command, WriterOptions& writer) {
+  command.add("--batch-bytes", writer.batch_bytes, "upload when this much is collected (8MiB)")
+      .in_bytes(std::uint64_t{64} << 10, std::uint64_t{64} << 20);
+  command
+      .add("--linger-ms", writer.linger_ms,
+           "how long a record may wait for company while uploads\n"
+           "are outstanding (5ms)")
+      .in_milliseconds(60'000);
+  command
+      .add("--window", writer.window,
+           "how many objects may be in flight; fixed for ever when\n"
+           "the log is created (64)")
+      .between(1, 1024)
+      .shown_as("1-1024");
+  command
+      .add("--puts-per-second", writer.puts_per_second,
+           "bound the uploads of batches that are not full\n"
+           "(no bound where requests are free)")
+      .not_negative()
+      .shown_as("NUMBER");
+  command
+      .add("--give-up-ms", writer.give_up_ms,
+           "how long one upload is tried before giving up;\n"
+           "0: for ever (2min)")
+      .in_milliseconds(UINT32_MAX);
+  command.add_flag("--must-exist", writer.must_exist, "fail if there is no such log, rather than create it");
 }
 
 }  // namespace
 
-void add_append(CLI::App& app, ExitCode& exit_code) {
+void add_append(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<AppendOptions>();
-  CLI::App* const command = add_command(app, "append", about, examples);
-  add_log(*command, options->log);
-  command->add_option("FILE", options->files, "where records come from; none or -: standard input")
-      ->type_name("");
-  add_framing(*command, options->framing);
-  command->add_flag("--acks", options->acks,
-                    "print \"durable N\" each time it moves: every record below offset N is safe");
-  command->add_flag("--quiet,-q", options->quiet, "no progress and no summary");
-  add_tuning(*command, options->writer);
-  command->callback([options, &exit_code] { exit_code = append(*options); });
+  Command command = commands.add_command("append", about, examples);
+  command.add_log(options->log);
+  command.add("FILE", options->files, "where records come from; none or -: standard input").shown_as("");
+  command.add_framing(options->framing);
+  command.add_flag("--acks", options->acks,
+                   "print \"durable N\" each time it moves: every record below offset N is safe");
+  command.add_flag("--quiet,-q", options->quiet, "no progress and no summary");
+  add_tuning(command, options->writer);
+  command.runs([options] { return append(*options); }, exit_code);
 }
 
 }  // namespace varve::cli

@@ -1,7 +1,6 @@
 // varve cat: a log's records to standard output.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -108,28 +107,29 @@ ExitCode cat(const CatOptions& options) {
 /// Combinations that would print something nobody can take apart again.
 void check(const CatOptions& options) {
   if (options.framing == Framing::file && options.count != 1) {
-    throw CLI::ValidationError("--framing file", "prints one record's bytes alone; add --count 1");
+    refuse_argument("--framing file", "prints one record's bytes alone; add --count 1");
   }
   if (options.offsets && options.framing != Framing::lines) {
-    throw CLI::ValidationError("--offsets", "goes with --framing lines only");
+    refuse_argument("--offsets", "goes with --framing lines only");
   }
 }
 
 }  // namespace
 
-void add_cat(CLI::App& app, ExitCode& exit_code) {
+void add_cat(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<CatOptions>();
-  CLI::App* const command = add_command(app, "cat", about, examples);
-  add_log(*command, options->log);
-  command->add_option("--from", options->from, "the first offset to print (the log's start)")->type_name("N");
-  command->add_option("--count", options->count, "print this many records at most")->type_name("N");
-  command->add_flag("--follow,-f", options->follow, "at the end, wait for more");
-  command->add_flag("--offsets", options->offsets, "print each record's offset and a tab before it");
-  add_framing(*command, options->framing);
-  command->callback([options, &exit_code] {
+  Command command = commands.add_command("cat", about, examples);
+  command.add_log(options->log);
+  command.add("--from", options->from, "the first offset to print (the log's start)").shown_as("N");
+  command.add("--count", options->count, "print this many records at most").shown_as("N");
+  command.add_flag("--follow,-f", options->follow, "at the end, wait for more");
+  command.add_flag("--offsets", options->offsets, "print each record's offset and a tab before it");
+  command.add_framing(options->framing);
+  const auto work = [options] {
     check(*options);
-    exit_code = cat(*options);
-  });
+    return cat(*options);
+  };
+  command.runs(work, exit_code);
 }
 
 }  // namespace varve::cli

@@ -10,13 +10,15 @@ class App;
 
 namespace varve::cli {
 
-void add_append(CLI::App& app, ExitCode& exit_code);
-void add_cat(CLI::App& app, ExitCode& exit_code);
-void add_info(CLI::App& app, ExitCode& exit_code);
-void add_trim(CLI::App& app, ExitCode& exit_code);
-void add_verify(CLI::App& app, ExitCode& exit_code);
-void add_dump(CLI::App& app, ExitCode& exit_code);
-void add_doctor(CLI::App& app, ExitCode& exit_code);
+class Command;
+
+void add_append(Command& commands, ExitCode& exit_code);
+void add_cat(Command& commands, ExitCode& exit_code);
+void add_info(Command& commands, ExitCode& exit_code);
+void add_trim(Command& commands, ExitCode& exit_code);
+void add_verify(Command& commands, ExitCode& exit_code);
+void add_dump(Command& commands, ExitCode& exit_code);
+void add_doctor(Command& commands, ExitCode& exit_code);
 void add_bench(CLI::App& app, ExitCode& exit_code);
 
 }  // namespace varve::cli

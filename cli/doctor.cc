@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -213,38 +212,35 @@ ExitCode doctor(const Options& options, bool prices_given) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, ExitCode& exit_code) {
+void add_doctor(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = add_command(app, "doctor", about, examples);
-  command
-      ->add_option("STORE", options->store,
-                   "the store's URI, as in s3://bucket or file:///dir; or a log's in it")
-      ->required()
-      ->type_name("");
-  add_json(*command, options->json);
-  command->add_flag("--quick", options->quick, "fewer tries and samples: seconds, and weaker proof");
+  Command command = commands.add_command("doctor", about, examples);
+  command.add("STORE", options->store, "the store's URI, as in s3://bucket or file:///dir; or a log's in it")
+      .required()
+      .shown_as("");
+  command.add_json(options->json);
+  command.add_flag("--quick", options->quick, "fewer tries and samples: seconds, and weaker proof");
 
-  const auto number = [command](const char* name, double& value, const char* what) {
-    return command->add_option(name, value, what)
-        ->check(CLI::NonNegativeNumber.description(""))
-        ->capture_default_str()
-        ->type_name("NUMBER");
+  const auto number = [&command](const char* name, double& value, const char* what) {
+    return command.add(name, value, what).not_negative().shows_default().shown_as("NUMBER");
   };
   number("--records-per-second", options->traffic.records_per_second, "the traffic to count the cost of");
   number("--record-bytes", options->traffic.record_bytes, "the size of a record");
   number("--retained-days", options->traffic.retained_days, "how long records are kept");
   number("--readers", options->traffic.readers, "how many read everything once");
-  const std::vector<CLI::Option*> prices{
+  const std::vector<Argument> prices{
       number("--price-put", options->prices.put_per_1000, "dollars for 1,000 PUTs"),
       number("--price-get", options->prices.get_per_1000, "dollars for 1,000 GETs"),
       number("--price-gib-month", options->prices.gib_month, "dollars for a GiB kept a month")};
-  command->callback([options, prices, &exit_code] {
+  const auto work = [options, prices] {
     const bool given =
-        std::any_of(prices.begin(), prices.end(), [](const CLI::Option* price) { return !price->empty(); });
-    if (given)
+        std::any_of(prices.begin(), prices.end(), [](const Argument& price) { return price.given(); });
+    if (given) {
       options->prices.source = "the command line, and for what it leaves out " + options->prices.source;
-    exit_code = doctor(*options, given);
-  });
+    }
+    return doctor(*options, given);
+  };
+  command.runs(work, exit_code);
 }
 
 }  // namespace varve::cli

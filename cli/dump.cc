@@ -1,7 +1,6 @@
 // varve dump: one object in words.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -78,11 +77,11 @@ ExitCode dump(const std::string& name) {
 
 }  // namespace
 
-void add_dump(CLI::App& app, ExitCode& exit_code) {
+void add_dump(Command& commands, ExitCode& exit_code) {
   auto name = std::make_shared<std::string>();
-  CLI::App* const command = add_command(app, "dump", about, examples);
-  command->add_option("OBJECT", *name, "a file, an object's URI, or LOG#SEQ")->required()->type_name("");
-  command->callback([name, &exit_code] { exit_code = dump(*name); });
+  Command command = commands.add_command("dump", about, examples);
+  command.add("OBJECT", *name, "a file, an object's URI, or LOG#SEQ").required().shown_as("");
+  command.runs([name] { return dump(*name); }, exit_code);
 }
 
 }  // namespace varve::cli

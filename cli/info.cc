@@ -1,7 +1,6 @@
 // varve info: what a log holds.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -85,12 +84,12 @@ ExitCode info(const InfoOptions& options) {
 
 }  // namespace
 
-void add_info(CLI::App& app, ExitCode& exit_code) {
+void add_info(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<InfoOptions>();
-  CLI::App* const command = add_command(app, "info", about, examples);
-  add_log(*command, options->log);
-  add_json(*command, options->json);
-  command->callback([options, &exit_code] { exit_code = info(*options); });
+  Command command = commands.add_command("info", about, examples);
+  command.add_log(options->log);
+  command.add_json(options->json);
+  command.runs([options] { return info(*options); }, exit_code);
 }
 
 }  // namespace varve::cli

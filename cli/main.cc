@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/nearest.h"
 #include "cli/report.h"
@@ -76,13 +77,14 @@ ExitCode run(int argc, char** argv) {
   app.require_subcommand(1);
 
   ExitCode exit_code = ExitCode::fine;
-  varve::cli::add_append(app, exit_code);
-  varve::cli::add_cat(app, exit_code);
-  varve::cli::add_info(app, exit_code);
-  varve::cli::add_trim(app, exit_code);
-  varve::cli::add_verify(app, exit_code);
-  varve::cli::add_dump(app, exit_code);
-  varve::cli::add_doctor(app, exit_code);
+  varve::cli::Command commands(app);
+  varve::cli::add_append(commands, exit_code);
+  varve::cli::add_cat(commands, exit_code);
+  varve::cli::add_info(commands, exit_code);
+  varve::cli::add_trim(commands, exit_code);
+  varve::cli::add_verify(commands, exit_code);
+  varve::cli::add_dump(commands, exit_code);
+  varve::cli::add_doctor(commands, exit_code);
   varve::cli::add_bench(app, exit_code);
 
   try {

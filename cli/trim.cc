@@ -1,7 +1,6 @@
 // varve trim: a new start for a log.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <utility>
@@ -86,21 +85,19 @@ ExitCode trim(const CliTrimOptions& options) {
 
 }  // namespace
 
-void add_trim(CLI::App& app, ExitCode& exit_code) {
+void add_trim(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<CliTrimOptions>();
-  CLI::App* const command = add_command(app, "trim", about, examples);
-  add_log(*command, options->log);
-  command->add_option("--before", options->before, "the offset that the log shall start at")
-      ->required()
-      ->type_name("N");
+  Command command = commands.add_command("trim", about, examples);
+  command.add_log(options->log);
+  command.add("--before", options->before, "the offset that the log shall start at").required().shown_as("N");
   command
-      ->add_option("--no-writer-sleeps-days", options->trim.no_writer_sleeps_days,
-                   "your word that no writer of this log sleeps longer than D days\n"
-                   "and then wakes: older seals below N are deleted too. If it is\n"
-                   "wrong, data can be lost. Without it they stay for ever")
-      ->type_name("D");
-  add_json(*command, options->json);
-  command->callback([options, &exit_code] { exit_code = trim(*options); });
+      .add("--no-writer-sleeps-days", options->trim.no_writer_sleeps_days,
+           "your word that no writer of this log sleeps longer than D days\n"
+           "and then wakes: older seals below N are deleted too. If it is\n"
+           "wrong, data can be lost. Without it they stay for ever")
+      .shown_as("D");
+  command.add_json(options->json);
+  command.runs([options] { return trim(*options); }, exit_code);
 }
 
 }  // namespace varve::cli

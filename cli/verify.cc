@@ -1,7 +1,6 @@
 // varve verify: is everything there, and sound?
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -87,12 +86,12 @@ ExitCode verify(const VerifyOptions& options) {
 
 }  // namespace
 
-void add_verify(CLI::App& app, ExitCode& exit_code) {
+void add_verify(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<VerifyOptions>();
-  CLI::App* const command = add_command(app, "verify", about, examples);
-  add_log(*command, options->log);
-  add_json(*command, options->json);
-  command->callback([options, &exit_code] { exit_code = verify(*options); });
+  Command command = commands.add_command("verify", about, examples);
+  command.add_log(options->log);
+  command.add_json(options->json);
+  command.runs([options] { return verify(*options); }, exit_code);
 }
 
 }  // namespace varve::cli
