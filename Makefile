@@ -87,8 +87,8 @@ check-install:  ## install to a scratch directory; build and run a program with 
 
 .PHONY: check-tidy
 check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some files only
-	cmake --preset release
-	@tools/check-tidy build/release $(FILES)
+	cmake --preset $(if $(FILES),release,tidy)
+	@tools/check-tidy build/$(if $(FILES),release,tidy) $(FILES)
 
 .PHONY: kill-rounds
 kill-rounds: build  ## kill writers with SIGKILL at random moments, look what is left; ROUNDS=200

@@ -1,8 +1,8 @@
 include(GoogleTest)
 
-# The asan preset says -O0 here: the tests' own code, full of templates, compiles more than twice as fast under UBSan
-# without the optimiser. The library keeps its own level.
-set(VARVE_TEST_COMPILE_OPTIONS "" CACHE STRING "Compiler options for the tests alone")
+# The asan preset says -O0 here: the tests' and the command's own code, full of templates, compiles more than twice as
+# fast under UBSan without the optimiser. The library keeps its own level.
+set(VARVE_TEST_COMPILE_OPTIONS "" CACHE STRING "Compiler options for the tests and the command alone")
 mark_as_advanced(VARVE_TEST_COMPILE_OPTIONS)
 
 # varve_test(NAME SOURCE...): one test program beside the code it tests; it may see the library's inside.

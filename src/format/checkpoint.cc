@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "format/crc.h"
 #include "format/envelope.h"
 #include "format/fields.h"
 
@@ -12,11 +13,10 @@ namespace {
 
 constexpr std::string_view what = "checkpoint";
 constexpr std::size_t reserved_bytes = 16;
-constexpr std::size_t checksum_bytes = 4;
 
 constexpr std::size_t checkpoint_bytes(std::size_t epochs) {
   return sizeof(Magic) + sizeof(format_version) + 2 + 4 + 4 + 4 + sizeof(Id) + 8 + 8 + reserved_bytes +
-         history_bytes(epochs) + checksum_bytes;
+         history_bytes(epochs) + crc32c_bytes;
 }
 
 /// The order of the fields between version and history, for both directions.
@@ -61,7 +61,7 @@ std::vector<std::byte> encode_checkpoint(const Checkpoint& checkpoint) {
 
 Result<Checkpoint> decode_checkpoint(std::span<const std::byte> bytes) {
   if (auto error = check_envelope(bytes, checkpoint_magic, what)) return *std::move(error);
-  FieldReader fields(bytes.first(bytes.size() - checksum_bytes));
+  FieldReader fields(bytes.first(bytes.size() - crc32c_bytes));
   fields.take(sizeof(checkpoint_magic) + sizeof(format_version));
   std::uint32_t required_flags = 0;
   std::uint32_t optional_flags = 0;

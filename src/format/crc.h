@@ -11,6 +11,9 @@ namespace varve::format {
 /// came before them, or any seed. Two seeds never give the same checksum for the same bytes.
 [[nodiscard]] std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept;
 
+/// As it is stored.
+inline constexpr std::size_t crc32c_bytes = 4;
+
 /// CRC-64 (ECMA-182, reflected, as in XZ) of `bytes`.
 [[nodiscard]] std::uint64_t crc64(std::span<const std::byte> bytes) noexcept;
 

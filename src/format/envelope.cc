@@ -11,8 +11,7 @@
 namespace varve::format {
 namespace {
 
-constexpr std::size_t checksum_bytes = 4;
-constexpr std::size_t smallest = sizeof(Magic) + sizeof(format_version) + checksum_bytes;
+constexpr std::size_t smallest = sizeof(Magic) + sizeof(format_version) + crc32c_bytes;
 
 }  // namespace
 
@@ -24,7 +23,7 @@ std::optional<Error> check_envelope(std::span<const std::byte> bytes, const Magi
   if (!std::ranges::equal(bytes.first(magic.size()), std::as_bytes(std::span(magic)))) {
     return Error(Code::foreign, fmt::format("this is no Varve {}: it begins with other bytes", what));
   }
-  const auto covered = bytes.first(bytes.size() - checksum_bytes);
+  const auto covered = bytes.first(bytes.size() - crc32c_bytes);
   const auto stored = field_at<std::uint32_t>(bytes, covered.size());
   const std::uint32_t computed = crc32c(covered);
   if (stored != computed && !planted(Plant::header_crc_unchecked)) {
@@ -43,8 +42,8 @@ std::optional<Error> check_envelope(std::span<const std::byte> bytes, const Magi
 }
 
 void finish_envelope(std::span<std::byte> bytes) {
-  const auto covered = bytes.first(bytes.size() - checksum_bytes);
-  FieldWriter(bytes.last(checksum_bytes)).field(crc32c(covered));
+  const auto covered = bytes.first(bytes.size() - crc32c_bytes);
+  FieldWriter(bytes.last(crc32c_bytes)).field(crc32c(covered));
 }
 
 Error unknown_required_flags(std::string_view what, std::uint32_t flags) {

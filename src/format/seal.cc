@@ -9,24 +9,23 @@ namespace varve::format {
 namespace {
 
 constexpr std::size_t longest_host = 255;
-constexpr std::size_t checksum_bytes = 4;
 
 std::string_view stored_host(const SealBody& body) {
   return std::string_view(body.host).substr(0, longest_host);
 }
 
 std::size_t body_bytes(const SealBody& body) {
-  return 8 + 1 + stored_host(body).size() + history_bytes(newest(body.history).size()) + checksum_bytes;
+  return 8 + 1 + stored_host(body).size() + history_bytes(newest(body.history).size()) + crc32c_bytes;
 }
 
 // Of the whole object but its two checksums: a body cannot be another seal's. (With the header's own
 // checksum inside, every sound header would leave the same remainder.)
 std::uint32_t checksum_of(std::span<const std::byte> object) {
-  const std::uint32_t of_header = crc32c(object.first(header_bytes - checksum_bytes));
-  return crc32c(object.subspan(header_bytes, object.size() - header_bytes - checksum_bytes), of_header);
+  const std::uint32_t of_header = crc32c(object.first(header_bytes - crc32c_bytes));
+  return crc32c(object.subspan(header_bytes, object.size() - header_bytes - crc32c_bytes), of_header);
 }
 
-Error damaged(const Header& header, std::string_view how) {
+Error damaged_seal(const Header& header, std::string_view how) {
   return {Code::corruption, fmt::format("the seal at {} {}", header.seq, how)};
 }
 
@@ -60,14 +59,14 @@ std::vector<std::byte> encode_seal(Header header, const SealBody& body) {
 Result<SealBody> decode_seal(std::span<const std::byte> object, const Header& header) {
   VARVE_INVARIANT(header.kind == Kind::seal);
   if (object.size() != header.object_bytes) {
-    return damaged(header,
+    return damaged_seal(header,
                    fmt::format("is {} bytes long, its header says {}", object.size(), header.object_bytes));
   }
-  if (object.size() < header_bytes + checksum_bytes) return damaged(header, "has no body");
-  const auto stored = field_at<std::uint32_t>(object, object.size() - checksum_bytes);
-  if (stored != checksum_of(object)) return damaged(header, "has a damaged body: wrong checksum");
+  if (object.size() < header_bytes + crc32c_bytes) return damaged_seal(header, "has no body");
+  const auto stored = field_at<std::uint32_t>(object, object.size() - crc32c_bytes);
+  if (stored != checksum_of(object)) return damaged_seal(header, "has a damaged body: wrong checksum");
 
-  FieldReader fields(object.subspan(header_bytes, object.size() - header_bytes - checksum_bytes));
+  FieldReader fields(object.subspan(header_bytes, object.size() - header_bytes - crc32c_bytes));
   SealBody body;
   std::uint8_t host_bytes = 0;
   fields.field(body.pid);
@@ -75,12 +74,12 @@ Result<SealBody> decode_seal(std::span<const std::byte> object, const Header& he
   const auto host = fields.take(host_bytes);
   body.host.assign(reinterpret_cast<const char*>(host.data()), host.size());
   body.history = read_history(fields);
-  if (fields.ran_out() || fields.left() != 0) return damaged(header, "has a body of the wrong length");
+  if (fields.ran_out() || fields.left() != 0) return damaged_seal(header, "has a body of the wrong length");
   if (const auto rule = broken_rule(body.history, header.window, header.seq); !rule.empty()) {
-    return damaged(header, fmt::format("has an impossible history: it breaks the rule that {}", rule));
+    return damaged_seal(header, fmt::format("has an impossible history: it breaks the rule that {}", rule));
   }
   if (header.has(flag::ahead) && !body.history.empty()) {
-    return damaged(header, "is ahead, and yet knows the epochs before it");
+    return damaged_seal(header, "is ahead, and yet knows the epochs before it");
   }
   return body;
 }

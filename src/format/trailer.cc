@@ -30,7 +30,7 @@ bool is_sound(std::span<const IndexEntry> index, const Header& header) {
   return true;
 }
 
-Error damaged(const Header& header, std::string_view how) {
+Error damaged_trailer(const Header& header, std::string_view how) {
   return {Code::corruption, fmt::format("the trailer of object {} {}", header.seq, how)};
 }
 
@@ -52,15 +52,15 @@ Result<std::vector<IndexEntry>> decode_trailer(std::span<const std::byte> tail, 
   const std::size_t entries = index_entries(header.body_end);
   const std::size_t bytes = trailer_bytes(entries);
   if (tail.size() < bytes)
-    return damaged(header, fmt::format("is cut off: {} bytes of {}", tail.size(), bytes));
+    return damaged_trailer(header, fmt::format("is cut off: {} bytes of {}", tail.size(), bytes));
   const auto trailer = tail.last(bytes);
 
   if (!std::ranges::equal(trailer.last(end_magic.size()), std::as_bytes(std::span(end_magic)))) {
-    return damaged(header, "does not end as one: the object is cut off or damaged");
+    return damaged_trailer(header, "does not end as one: the object is cut off or damaged");
   }
   const auto covered = trailer.first(entries * 8 + 4);
   if (field_at<std::uint32_t>(trailer, covered.size()) != crc32c(covered)) {
-    return damaged(header, "is damaged: wrong checksum");
+    return damaged_trailer(header, "is damaged: wrong checksum");
   }
 
   FieldReader reader(trailer);
@@ -72,8 +72,8 @@ Result<std::vector<IndexEntry>> decode_trailer(std::span<const std::byte> tail, 
   std::uint32_t count = 0;
   reader.field(count);
   if (count != entries)
-    return damaged(header, fmt::format("has {} entries, its body {} strides", count, entries));
-  if (!is_sound(index, header)) return damaged(header, "says impossible things about its records");
+    return damaged_trailer(header, fmt::format("has {} entries, its body {} strides", count, entries));
+  if (!is_sound(index, header)) return damaged_trailer(header, "says impossible things about its records");
   return index;
 }
 

@@ -8,6 +8,7 @@
 
 #include "format/seal.h"
 #include "inspect/epoch_map.h"
+#include "inspect/patience.h"
 #include "reader/place.h"
 
 namespace varve {
@@ -22,7 +23,6 @@ using inspect_log::Slot;
 
 namespace {
 
-constexpr std::uint32_t give_up_ms = 60'000;
 
 /// Counts every object under the log, page by page.
 class Census {
@@ -153,7 +153,7 @@ Result<LogInfo> inspect_with(const courier::Courier& courier, const reader::Pati
   while (census.more()) {
     const Result<void> counted = courier.drive(
         census.page(), [&](const Reply& reply) { return census.on(reply); },
-        courier::Courier::after(give_up_ms));
+        courier::Courier::after(inspect_log::give_up_ms));
     if (!counted) return counted.error();
   }
   if (census.error()) return *census.error();
@@ -167,7 +167,7 @@ Result<LogInfo> inspect_with(const courier::Courier& courier, const reader::Pati
 
 Result<LogInfo> inspect(const LogAddress& log) {
   const courier::Courier courier(log);
-  Result<LogInfo> info = inspect_with(courier, {.deadline = courier::Courier::after(give_up_ms), .stop = {}});
+  Result<LogInfo> info = inspect_with(courier, {.deadline = courier::Courier::after(inspect_log::give_up_ms), .stop = {}});
   if (!info && info.error().code() == Code::timed_out)
     return Error(Code::unavailable, info.error().message());
   return info;

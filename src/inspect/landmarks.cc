@@ -1,4 +1,5 @@
 #include "inspect/landmarks.h"
+#include "inspect/patience.h"
 
 #include <algorithm>
 #include <map>
@@ -12,7 +13,6 @@ using format::Header;
 
 namespace {
 
-constexpr std::uint32_t give_up_ms = 60'000;
 
 bool is_damage(const Error& error) {
   return error.code() == Code::corruption || error.code() == Code::foreign ||

@@ -1,4 +1,5 @@
 #include "inspect/object_stream.h"
+#include "inspect/patience.h"
 
 #include <utility>
 
@@ -13,7 +14,6 @@ namespace {
 
 constexpr std::size_t ahead_objects = 8;
 constexpr std::uint64_t ahead_bytes = std::uint64_t{64} << 20;
-constexpr std::uint32_t give_up_ms = 60'000;
 // A seal with the longest host and history takes less.
 constexpr std::uint64_t seal_bytes_max = std::uint64_t{32} << 10;
 static_assert(format::header_bytes + 512 + format::history_bytes(format::max_epochs) < seal_bytes_max);

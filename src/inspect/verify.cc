@@ -12,6 +12,7 @@
 #include "inspect/landmarks.h"
 #include "inspect/object_check.h"
 #include "inspect/object_stream.h"
+#include "inspect/patience.h"
 #include "reader/place.h"
 #include "store/blocking.h"
 #include "varve/inspect.h"
@@ -27,7 +28,6 @@ using format::EpochEntry;
 using format::Header;
 using format::Kind;
 
-constexpr std::uint32_t give_up_ms = 60'000;
 // What can matter of a log's end lies within two windows of its newest object.
 constexpr std::size_t newest_kept = 2 * std::size_t{format::max_window};
 

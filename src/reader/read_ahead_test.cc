@@ -13,6 +13,7 @@ namespace {
 
 using store::Fault;
 using store::FaultyStore;
+using store::for_good;
 using store::RequestKind;
 using testing::BuiltWriter;
 using testing::LogBuilder;
@@ -132,7 +133,7 @@ TEST_F(ReaderOnAFaultyStore, GivesUpAndGoesOnWhereItWas) {
   const auto reader = Reader::open({faulty_, "log"}, {.give_up_ms = 20});
   ASSERT_TRUE(reader);
   const std::string key = log_.courier().key_of(14);  // offset 10
-  faulty_->add({.request = RequestKind::get, .fault = Fault::fail, .times = UINT64_MAX, .key_part = key});
+  faulty_->add({.request = RequestKind::get, .fault = Fault::fail, .times = for_good, .key_part = key});
   for (Offset offset = 0; offset < 10; ++offset) ASSERT_TRUE((*reader)->next().value());
   for (int i = 0; i < 2; ++i) {
     const auto record = (*reader)->next();
@@ -147,7 +148,7 @@ TEST_F(ReaderOnAFaultyStore, GivesUpAndGoesOnWhereItWas) {
 TEST_F(ReaderOnAFaultyStore, StopEndsAWaitForTheStore) {
   const auto reader = Reader::open({faulty_, "log"});
   ASSERT_TRUE(reader);
-  faulty_->add({.request = RequestKind::get, .fault = Fault::hold_answer, .times = UINT64_MAX});
+  faulty_->add({.request = RequestKind::get, .fault = Fault::hold_answer, .times = for_good});
   (*reader)->stop();
   EXPECT_FALSE((*reader)->next().value());
   EXPECT_EQ((*reader)->next(std::chrono::milliseconds(1)).error().code(), Code::timed_out);

@@ -81,7 +81,7 @@ std::optional<Fault> FaultyStore::fault_for(RequestKind kind, const std::string&
     if (rule.skip > 0) {
       --rule.skip;
     } else if (!fault && rule.times > 0) {
-      if (rule.times != UINT64_MAX) --rule.times;
+      if (rule.times != for_good) --rule.times;
       fault = rule.fault;
     }
   }

@@ -31,13 +31,16 @@ enum class Fault : std::uint8_t {
   corrupt_bytes,  ///< a get's answer has a bit flipped in its middle
 };
 
+/// `FaultRule::times`: until it is cleared.
+inline constexpr std::uint64_t for_good = UINT64_MAX;
+
 /// Which requests a fault befalls: of those that match, counted from when the rule was added, the
 /// `times` ones after the first `skip`.
 struct FaultRule {
   RequestKind request = RequestKind::put_if_absent;
   Fault fault = Fault::fail;
   std::uint64_t skip = 0;
-  std::uint64_t times = 1;    ///< UINT64_MAX: for good
+  std::uint64_t times = 1;    ///< or for_good
   std::string key_part = {};  ///< only keys (of a list: the prefix; of a remove: the first) that contain this
 };
 

@@ -30,7 +30,7 @@ TEST_F(Faulty, FailsTheOneThatIsMeant) {
 }
 
 TEST_F(Faulty, MatchesKeysAndHeals) {
-  faulty_->add({.request = RequestKind::get, .fault = Fault::fail, .times = UINT64_MAX, .key_part = "wal/"});
+  faulty_->add({.request = RequestKind::get, .fault = Fault::fail, .times = for_good, .key_part = "wal/"});
   ASSERT_TRUE(put_now(*faulty_, "wal/1", copy_bytes("x")));
   ASSERT_TRUE(put_now(*faulty_, "hint", copy_bytes("x")));
   EXPECT_TRUE(get_now(*faulty_, "hint"));

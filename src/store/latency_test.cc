@@ -77,7 +77,7 @@ TEST_F(Latency, StallsAreAdded) {
 
 TEST_F(Latency, AWriteLandsBeforeItsAnswerAndCanLoseIt) {
   const auto faulty = std::make_shared<FaultyStore>(below_);
-  faulty->add({.request = RequestKind::put, .fault = Fault::hold_answer, .times = UINT64_MAX});
+  faulty->add({.request = RequestKind::put, .fault = Fault::hold_answer, .times = for_good});
   const LatencyQuantiles constant{.p50 = 1ms, .p99 = 1ms, .p999 = 1ms};
   auto store = std::make_unique<LatencyStore>(faulty, LatencyProfile{.put = constant});
   const Answer<void> answer;

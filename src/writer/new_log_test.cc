@@ -62,14 +62,14 @@ TEST(NewLog, TheTrialOutlastsABadMoment) {
 
 TEST(NewLog, WhoMayNotDeleteCanStillMakeOne) {
   const auto faulty = std::make_shared<store::FaultyStore>(std::make_shared<PricedStore>(memory()));
-  faulty->add({.request = RequestKind::remove, .fault = store::Fault::fail, .times = UINT64_MAX});
+  faulty->add({.request = RequestKind::remove, .fault = store::Fault::fail, .times = store::for_good});
   EXPECT_TRUE(Writer::open({faulty, "log"}));
 }
 
 TEST(NewLog, TheTrialEndsWithTheTimeToOpen) {
   const auto faulty = std::make_shared<store::FaultyStore>(std::make_shared<PricedStore>(memory()));
   faulty->add(
-      {.request = RequestKind::put_if_absent, .fault = store::Fault::hold_request, .times = UINT64_MAX});
+      {.request = RequestKind::put_if_absent, .fault = store::Fault::hold_request, .times = store::for_good});
   WriterOptions options;
   options.open_timeout_ms = 30;
   const auto writer = Writer::open({faulty, "log"}, options);

@@ -16,9 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 using store::Fault;
 using store::FaultyStore;
+using store::for_good;
 using store::RequestKind;
-
-constexpr std::uint64_t for_good = UINT64_MAX;
 
 /// What a program that uses a log remembers, whatever happens to its writers.
 struct Memory {

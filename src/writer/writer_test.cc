@@ -16,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using store::Fault;
 using store::FaultyStore;
+using store::for_good;
 using store::RequestKind;
 
 std::unique_ptr<Writer> open_writer(const LogAddress& log, WriterOptions options = {}) {
@@ -30,8 +31,6 @@ struct Faulty {
   std::shared_ptr<FaultyStore> store = std::make_shared<FaultyStore>(below.store);
   [[nodiscard]] LogAddress address() const { return {store, below.path}; }
 };
-
-constexpr std::uint64_t for_good = UINT64_MAX;
 
 /// Collects outcomes of appends in the order they come.
 struct Outcomes {
