@@ -51,7 +51,7 @@ std::string Courier::key_of(Seq seq) const { return format::wal_key(log_.path, s
 std::string Courier::name_of(Seq seq) const { return log_.store->describe() + "/" + key_of(seq); }
 
 Courier::Deadline Courier::after(std::uint32_t timeout_ms) {
-  return timeout_ms == 0 ? never : Clock::now() + std::chrono::milliseconds(timeout_ms);
+  return timeout_ms == 0 ? never : deadline_after(std::chrono::milliseconds(timeout_ms));
 }
 
 void Courier::put_object(Seq seq, Bytes body, Store::Done<void> done) const {

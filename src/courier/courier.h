@@ -2,13 +2,13 @@
 // place where seqs become names in the store.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <string>
 
 #include "chain/request.h"
 #include "chain/retry.h"
+#include "courier/deadline.h"
 #include "varve/store.h"
 
 namespace varve::courier {
@@ -40,7 +40,7 @@ class Courier {
   /// "<store>/<key>", for messages.
   [[nodiscard]] std::string name_of(Seq seq) const;
 
-  using Deadline = std::chrono::steady_clock::time_point;
+  using Deadline = courier::Deadline;
   static constexpr Deadline never = Deadline::max();
   static Deadline after(std::uint32_t timeout_ms);  ///< 0: never
 

@@ -41,12 +41,6 @@ constexpr std::uint32_t doubts_before_damage = 3;
 // And after so many that each led elsewhere, without a record or the tail between them.
 constexpr std::uint32_t doubts_max = 16;
 
-Deadline deadline_after(std::chrono::milliseconds timeout) {
-  const auto now = Clock::now();
-  const auto room = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::max() - now);
-  return timeout >= room ? Deadline::max() : now + timeout;
-}
-
 // Records from `target` on, if the object has an index that leads there; else from its front.
 format::RecordCursor cursor_near(std::span<const std::byte> object, const format::Header& header,
                                  Offset target) {
@@ -152,7 +146,7 @@ Result<std::optional<Record>> Reader::Impl::next(std::chrono::milliseconds timeo
       ++offset_;
       return Record{.offset = (*record)->offset, .data = (*record)->payload, .time_unix_ms = time_unix_ms_};
     }
-    if (!deadline) deadline = deadline_after(timeout);
+    if (!deadline) deadline = courier::deadline_after(timeout);
     const Result<Halt> halt = find_records(*deadline);
     if (!halt) return halt.error();
     if (*halt == Halt::none) continue;

@@ -2,18 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "courier/deadline.h"
+
 namespace varve::writer {
 
 using Clock = std::chrono::steady_clock;
 
-Clock::time_point deadline_after(std::chrono::milliseconds timeout) {
-  const Clock::time_point now = Clock::now();
-  const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::time_point::max() - now);
-  return timeout >= most ? Clock::time_point::max() : now + timeout;
-}
-
 Result<void> Watermark::wait(Offset offset, std::chrono::milliseconds timeout) const {
-  const Clock::time_point deadline = deadline_after(timeout);
+  const Clock::time_point deadline = courier::deadline_after(timeout);
   std::unique_lock lock(mutex_);
   const auto settled = [&] { return durable_ >= offset || ending_; };
   if (deadline == Clock::time_point::max()) {

@@ -47,7 +47,4 @@ class Watermark {
   std::optional<Error> ending_;
 };
 
-/// `now + timeout`, or the far end of time where that would overflow.
-[[nodiscard]] std::chrono::steady_clock::time_point deadline_after(std::chrono::milliseconds timeout);
-
 }  // namespace varve::writer

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "chain/locate.h"
+#include "courier/deadline.h"
 #include "writer/opening.h"
 #include "writer/pilot.h"
 
@@ -78,7 +79,7 @@ class Writer::Impl {
   }
 
   Result<void> close(std::chrono::milliseconds timeout) {
-    const auto deadline = writer::deadline_after(timeout);
+    const auto deadline = courier::deadline_after(timeout);
     const std::lock_guard one_at_a_time(close_mutex_);
     if (!closed_) {
       const Offset all = pool().end_offset();
@@ -140,7 +141,7 @@ Result<Offset> Writer::append_batch(std::span<const std::span<const std::byte>> 
 
 Result<Offset> Writer::append_wait(std::span<const std::byte> record, std::chrono::milliseconds timeout,
                                    AppendCallback callback) {
-  const auto deadline = writer::deadline_after(timeout);
+  const auto deadline = courier::deadline_after(timeout);
   for (;;) {
     const std::uint64_t turn = impl_->pool().room_turn();
     Result<Offset> appended = impl_->pool().append(record, callback);
