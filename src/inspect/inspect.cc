@@ -23,7 +23,6 @@ using inspect_log::Slot;
 
 namespace {
 
-
 /// Counts every object under the log, page by page.
 class Census {
  public:

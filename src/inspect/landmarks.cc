@@ -13,7 +13,6 @@ using format::Header;
 
 namespace {
 
-
 bool is_damage(const Error& error) {
   return error.code() == Code::corruption || error.code() == Code::foreign ||
          error.code() == Code::unsupported;
