@@ -208,7 +208,8 @@ TEST(Doctor, APlaceThatIsNotThereCannotBeReached) {
 
 TEST(Doctor, AStoreThatIsSilentIsGivenUp) {
   store::FaultyStore faulty(memory_store());
-  faulty.add({.request = store::RequestKind::get, .fault = store::Fault::hold_request, .times = store::for_good});
+  faulty.add(
+      {.request = store::RequestKind::get, .fault = store::Fault::hold_request, .times = store::for_good});
   const auto report = examine(faulty, {.patience_ms = 20});
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code(), Code::timed_out);

@@ -59,8 +59,8 @@ std::vector<std::byte> encode_seal(Header header, const SealBody& body) {
 Result<SealBody> decode_seal(std::span<const std::byte> object, const Header& header) {
   VARVE_INVARIANT(header.kind == Kind::seal);
   if (object.size() != header.object_bytes) {
-    return damaged_seal(header,
-                   fmt::format("is {} bytes long, its header says {}", object.size(), header.object_bytes));
+    return damaged_seal(
+        header, fmt::format("is {} bytes long, its header says {}", object.size(), header.object_bytes));
   }
   if (object.size() < header_bytes + crc32c_bytes) return damaged_seal(header, "has no body");
   const auto stored = field_at<std::uint32_t>(object, object.size() - crc32c_bytes);

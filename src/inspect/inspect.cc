@@ -166,7 +166,8 @@ Result<LogInfo> inspect_with(const courier::Courier& courier, const reader::Pati
 
 Result<LogInfo> inspect(const LogAddress& log) {
   const courier::Courier courier(log);
-  Result<LogInfo> info = inspect_with(courier, {.deadline = courier::Courier::after(inspect_log::give_up_ms), .stop = {}});
+  Result<LogInfo> info =
+      inspect_with(courier, {.deadline = courier::Courier::after(inspect_log::give_up_ms), .stop = {}});
   if (!info && info.error().code() == Code::timed_out)
     return Error(Code::unavailable, info.error().message());
   return info;
