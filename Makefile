@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 # What `make test` runs, in this order; each is a target of its own. The quick ones come first.
 TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy check-plants test-fuzz test-asan test-tsan
 
-SOURCES = $(shell find $(wildcard include src cli fuzz sim tests) -name '*.h' -o -name '*.cc')
+SOURCES = $(shell find $(wildcard include src bench cli fuzz sim tests) -name '*.h' -o -name '*.cc')
 
 .PHONY: help
 help:  ## list what there is (this text)
@@ -89,6 +89,12 @@ check-install:  ## install to a scratch directory; build and run a program with 
 check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some files only
 	cmake --preset $(if $(FILES),release,tidy)
 	@tools/check-tidy build/$(if $(FILES),release,tidy) $(FILES)
+
+.PHONY: bench
+bench:  ## measure the table of docs/performance.md on this machine, and write it there (eight quiet minutes)
+	@tools/install-packages build bench
+	@$(MAKE) build
+	@tools/bench build/release/bin/varve
 
 .PHONY: kill-rounds
 kill-rounds: build  ## kill writers with SIGKILL at random moments, look what is left; ROUNDS=200

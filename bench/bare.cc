@@ -1,9 +1,11 @@
 // The speed of light: what any log must do for a record at the least, and nothing else.
 #include <atomic>
+#include <cstring>
 #include <memory>
 
 #include "bench/contestant.h"
 #include "format/records.h"
+#include "store/mapped_memory.h"
 
 namespace varve::bench {
 
@@ -11,14 +13,16 @@ namespace {
 
 class Bare final : public Contestant {
  public:
-  explicit Bare(std::size_t bytes) : bytes_(bytes), memory_(std::make_unique<std::byte[]>(2 * bytes)) {}
+  explicit Bare(std::size_t bytes) : bytes_(bytes), memory_(2 * bytes) {
+    std::memset(memory_.data(), 0, memory_.bytes());
+  }
 
   Result<void> append(std::span<const std::span<const std::byte>> records, bool /*reserve*/,
                       AppendCallback /*told*/) override {
     std::size_t stored = 0;
     for (const auto& record : records) stored += format::stored_bytes(record.size());
     const std::uint64_t claimed = word_.fetch_add(stored, std::memory_order_relaxed);
-    std::byte* at = memory_.get() + claimed % bytes_;
+    std::byte* at = memory_.data() + claimed % bytes_;
     for (const auto& record : records) {
       format::write_record(at, record, claimed);
       at += format::stored_bytes(record.size());
@@ -27,11 +31,10 @@ class Bare final : public Contestant {
   }
 
   Result<void> finish() override { return {}; }
-  [[nodiscard]] const LogAddress* log() const override { return nullptr; }
 
  private:
   std::size_t bytes_;
-  std::unique_ptr<std::byte[]> memory_;  // twice, so that a record at the end need not wrap
+  store::MappedMemory memory_;  // twice, so that a record at the end need not wrap
   alignas(64) std::atomic<std::uint64_t> word_ = 0;
 };
 

@@ -2,7 +2,14 @@
 
 #include <random>
 
-#include "bench/contestant.h"
+#include "bench/append.h"
+#include "bench/check.h"
+#include "bench/open.h"
+#include "bench/plot.h"
+#include "bench/recover.h"
+#include "bench/run.h"
+#include "bench/scratch.h"
+#include "bench/tail.h"
 
 namespace varve::bench {
 namespace {
@@ -23,38 +30,106 @@ TEST(Histogram, PercentilesAreWithinTwoPercent) {
   EXPECT_EQ(Histogram().percentile(0.5), 0U);
 }
 
-Load small(std::uint32_t batch) {
-  return {.record_bytes = 64, .producers = 2, .batch = batch, .seconds = 0.05};
+TEST(RecordSizes, AreWhatTheTextSays) {
+  EXPECT_EQ(RecordSizes::parse("4KiB")->of(3, 7), 4096U);
+  const RecordSizes between = RecordSizes::parse("100-200").value();
+  for (std::uint64_t number = 0; number < 5000; ++number) {
+    EXPECT_GE(between.of(1, number), 100U);
+    EXPECT_LE(between.of(1, number), 200U);
+  }
+  EXPECT_NEAR(between.mean(), 150, 5);
+  const RecordSizes mixed = RecordSizes::parse("100:9,4KiB:1").value();
+  EXPECT_NEAR(mixed.mean(), 0.9 * 100 + 0.1 * 4096, 80);
+  EXPECT_EQ(mixed.most(), 4096U);
+  for (const char* wrong : {"", "x", "15", "200-100", "100:0", "100,200", "1TiB"}) {
+    EXPECT_FALSE(RecordSizes::parse(wrong)) << wrong;
+  }
 }
 
-class EveryWay : public testing::TestWithParam<std::uint32_t> {};
+TEST(OrderBound, IsTheLastOfAllBefore) {
+  const Clock::time_point zero{};
+  const auto at = [&](int ms) { return zero + std::chrono::milliseconds(ms); };
+  Figures figures;
+  figures.uploads = {{.key = "b", .end_offset = 20, .began = at(0), .ended = at(30)},
+                     {.key = "a", .end_offset = 10, .began = at(0), .ended = at(50)}};
+  figures.timed = {{.offset = 10, .began = at(0), .acknowledged = at(51)}};
+  add_order_bound(figures);
+  EXPECT_EQ(figures.order_bound_us.max(), 50'000U) << "the object before it came later";
+  EXPECT_EQ(figures.behind_bound_us.max(), 1'000U);
+}
 
-TEST_P(EveryWay, WhatVarveAppendsComesBack) {
-  const LogAddress log = resolve("mem://bench-test-" + std::to_string(GetParam()) + "/log").value();
-  const auto varve = make_varve(log, {}).value();
-  Load load = small(GetParam());
-  load.reserve = GetParam() == 1;
-  const Figures figures = run(*varve, load).value();
-  EXPECT_GT(figures.records, 0U);
+AppendTrial trial(std::uint32_t batch, const char* sizes = "64") {
+  Load load{.sizes = RecordSizes::parse(sizes).value(), .producers = 2, .batch = batch, .seconds = 0.05};
+  load.reserve = batch == 1;
+  return {.store = open_store("mem://bench-test").value(), .load = load, .writer = {}};
+}
+
+class EveryWay : public testing::TestWithParam<Way> {};
+
+TEST_P(EveryWay, AppendsWhatComesBack) {
+  Live live;
+  Figures figures;
+  figures.uploads = {{.key = "", .bytes = 1000, .began = {}, .ended = {}}};
+  for (const std::uint32_t batch : {1, 16}) {
+    const auto run = append_once(GetParam(), trial(batch, "16-300"), figures, live);
+    ASSERT_TRUE(run) << run.error().message();
+    EXPECT_GT(run->bytes, 0U);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Bench, EveryWay,
+                         testing::Values(Way::varve, Way::bare, Way::mutex, Way::unordered, Way::raw),
+                         [](const auto& of) { return std::string(name_of(of.param)); });
+
+TEST(CheckLog, NoticesALostRecord) {
+  Live live;
+  const Scratch scratch(open_store("mem://bench-test-lost").value());
+  const Load load = trial(1).load;
+  const auto varve = make_varve(scratch.log(), {}).value();
+  const Figures figures = run(*varve, load, live).value();
   EXPECT_GT(figures.ack_us.count(), 0U);
-  const Result<ReadBackFigures> back = check_log(log, 0, load.record_bytes, figures.appended);
-  ASSERT_TRUE(back) << back.error().message();
-  EXPECT_EQ(back->records, figures.records);
-
+  EXPECT_TRUE(check_log(scratch.log(), load.sizes, figures.appended));
   std::vector<std::uint64_t> wrong = figures.appended;
   ++wrong.back();
-  EXPECT_EQ(check_log(log, 0, load.record_bytes, wrong).error().code(), Code::corruption)
-      << "a lost record is noticed";
+  EXPECT_EQ(check_log(scratch.log(), load.sizes, wrong).error().code(), Code::corruption);
 }
 
-INSTANTIATE_TEST_SUITE_P(Bench, EveryWay, testing::Values(1, 16));
+TEST(Recover, ReadsAllThatWasWritten) {
+  Live live;
+  const AppendTrial written = trial(16);
+  const auto log = WrittenLog::write(written.store, written.load, {}, live).value();
+  EXPECT_EQ(log.read({.from = 0}, live)->records, log.written().records);
+  EXPECT_GT(log.get(4)->bytes, 0U);
+}
 
-TEST(Baselines, TakeTheSameLoad) {
-  const LogAddress log = resolve("mem://bench-test-baselines/log").value();
-  EXPECT_GT(run(*make_bare({}), small(4))->records, 0U);
-  const Figures figures = run(*make_mutex(log, {}), small(4)).value();
-  EXPECT_GT(figures.records, 0U);
-  EXPECT_GT(figures.ack_us.count(), 0U);
+TEST(Tail, TheFollowerGetsEveryRecord) {
+  Live live;
+  TailTrial tail{.store = open_store("mem://bench-test-tail").value(), .load = trial(1).load, .writer = {}};
+  tail.load.records_per_second = 1000;
+  const TailFigures figures = tail_once(tail, live).value();
+  EXPECT_EQ(figures.append_to_read_us.count(), 50U);
+}
+
+TEST(Open, CountsRoundTripsAndAnIdleWriterAsksNothing) {
+  Live live;
+  // A little latency: requests that go out together must not overtake each other's answers.
+  const auto store = open_store("mem://bench-test-open?put=5ms,5ms,5ms&get=5ms,5ms,5ms").value();
+  auto log = ManyObjects::make(store, 100, {}, live).value();
+  const OpenFigures opened = log.open({}).value();
+  EXPECT_GE(opened.round_trips, 2U);
+  EXPECT_LE(opened.round_trips, 8U);
+  EXPECT_LE(opened.round_trips * 0.005, opened.seconds);
+  EXPECT_EQ(log.idle({}, 0.05)->use.requests(), 0U);
+}
+
+TEST(Plot, IsSvgWithACurveForEachThatHasValues) {
+  Histogram micros;
+  for (std::uint64_t value = 1; value < 10'000; ++value) micros.add(value);
+  const std::string svg = latency_plot("a < b", {{"one", micros}, {"empty", {}}});
+  EXPECT_TRUE(svg.starts_with("<svg"));
+  EXPECT_NE(svg.find("a &lt; b"), std::string::npos);
+  EXPECT_NE(svg.find("polyline"), std::string::npos);
+  EXPECT_EQ(svg.find("empty"), std::string::npos);
 }
 
 }  // namespace

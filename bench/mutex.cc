@@ -7,6 +7,7 @@
 #include "bench/contestant.h"
 #include "format/key.h"
 #include "format/records.h"
+#include "store/mapped_memory.h"
 
 namespace varve::bench {
 
@@ -43,21 +44,20 @@ class MutexWriter final : public Contestant {
     if (uploader_.joinable()) uploader_.join();
     return failure_ ? Result<void>(*failure_) : Result<void>();
   }
-  [[nodiscard]] const LogAddress* log() const override { return nullptr; }
 
  private:
   struct Buffer {
-    explicit Buffer(std::size_t room) : capacity(room), bytes(new std::byte[room]) {}
+    Buffer(store::BodyMemory& memory, std::size_t room) : capacity(room), bytes(memory.take(room)) {}
     std::size_t capacity;
     std::size_t used = 0;
-    std::unique_ptr<std::byte[]> bytes;
+    std::shared_ptr<std::byte[]> bytes;
     std::vector<std::pair<Offset, AppendCallback>> told;
     bool landed = false;
   };
 
   void hand_over() {
     queue_.push_back(std::move(filling_));
-    filling_ = std::make_shared<Buffer>(options_.batch_bytes);
+    filling_ = std::make_shared<Buffer>(*memory_, options_.batch_bytes);
     work_.notify_all();
   }
 
@@ -101,7 +101,9 @@ class MutexWriter final : public Contestant {
   std::mutex mutex_;
   std::condition_variable room_;
   std::condition_variable work_;
-  std::shared_ptr<Buffer> filling_ = std::make_shared<Buffer>(options_.batch_bytes);
+  // As good as the writer's own: what is compared is how threads share it.
+  std::shared_ptr<store::BodyMemory> memory_ = store::BodyMemory::create(options_.buffered_bytes_max);
+  std::shared_ptr<Buffer> filling_ = std::make_shared<Buffer>(*memory_, options_.batch_bytes);
   std::deque<std::shared_ptr<Buffer>> queue_;
   std::deque<std::shared_ptr<Buffer>> in_flight_;
   Offset next_ = 0;

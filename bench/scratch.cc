@@ -8,12 +8,9 @@
 
 namespace varve::bench {
 
-Result<Scratch> Scratch::make(std::string_view store_uri) {
-  Result<std::shared_ptr<Store>> store = open_store(store_uri);
-  if (!store) return store.error();
-  std::random_device random;
-  return Scratch({*std::move(store), fmt::format("varve-bench-{:08x}", random())});
-}
+Scratch::Scratch(std::shared_ptr<Store> store)
+    : witness_(std::make_shared<Witness>(std::move(store))),
+      log_{witness_, fmt::format("varve-bench-{:08x}", std::random_device()())} {}
 
 Scratch::~Scratch() {
   if (!log_.store) return;

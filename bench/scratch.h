@@ -1,8 +1,9 @@
 // A log of its own for one run, whose objects are deleted afterwards.
 #pragma once
 
-#include <string_view>
+#include <memory>
 
+#include "bench/witness.h"
 #include "varve/store.h"
 
 namespace varve::bench {
@@ -10,16 +11,18 @@ namespace varve::bench {
 /// Movable; the last owner's end deletes everything under the log's path, as far as the store lets it.
 class Scratch {
  public:
-  /// A fresh place in the store that `store_uri` names.
-  static Result<Scratch> make(std::string_view store_uri);
+  /// A fresh place in `store`, with a witness.
+  explicit Scratch(std::shared_ptr<Store> store);
   Scratch(Scratch&& other) noexcept = default;
   Scratch& operator=(Scratch&&) = delete;
   ~Scratch();
 
+  /// Requests through this address are noted by the witness.
   [[nodiscard]] const LogAddress& log() const { return log_; }
+  [[nodiscard]] const std::shared_ptr<Witness>& witness() const { return witness_; }
 
  private:
-  explicit Scratch(LogAddress log) : log_(std::move(log)) {}
+  std::shared_ptr<Witness> witness_;
   LogAddress log_;
 };
 

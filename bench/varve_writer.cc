@@ -11,8 +11,7 @@ constexpr auto patience = std::chrono::minutes(5);
 
 class VarveWriter final : public Contestant {
  public:
-  VarveWriter(LogAddress log, std::unique_ptr<Writer> writer)
-      : log_(std::move(log)), writer_(std::move(writer)) {}
+  explicit VarveWriter(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
 
   Result<void> append(std::span<const std::span<const std::byte>> records, bool reserve,
                       AppendCallback told) override {
@@ -28,7 +27,6 @@ class VarveWriter final : public Contestant {
   }
 
   Result<void> finish() override { return writer_->close(patience); }
-  [[nodiscard]] const LogAddress* log() const override { return &log_; }
 
  private:
   // Waiting variants exist for single records only; these wait for durability to move instead.
@@ -53,7 +51,6 @@ class VarveWriter final : public Contestant {
     });
   }
 
-  LogAddress log_;
   std::unique_ptr<Writer> writer_;
 };
 
@@ -62,7 +59,7 @@ class VarveWriter final : public Contestant {
 Result<std::unique_ptr<Contestant>> make_varve(const LogAddress& log, const WriterOptions& options) {
   Result<std::unique_ptr<Writer>> writer = Writer::open(log, options);
   if (!writer) return writer.error();
-  return std::unique_ptr<Contestant>(std::make_unique<VarveWriter>(log, *std::move(writer)));
+  return std::unique_ptr<Contestant>(std::make_unique<VarveWriter>(*std::move(writer)));
 }
 
 }  // namespace varve::bench

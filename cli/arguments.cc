@@ -52,8 +52,8 @@ Argument& Argument::one_of(std::vector<std::string> values) {
 }
 
 Argument& Argument::in_bytes(std::uint64_t least, std::uint64_t most) {
-  const std::map<std::string, std::uint64_t> units{
-      {"B", 1}, {"KB", 1000}, {"MB", 1'000'000}, {"KiB", 1 << 10}, {"MiB", 1 << 20}};
+  const std::map<std::string, std::uint64_t> units{{"B", 1},         {"KB", 1000},     {"MB", 1'000'000},
+                                                   {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
   option_->transform(CLI::AsNumberWithUnit(units).description(""))
       ->check(CLI::Range(least, most).description(""))
       ->type_name("SIZE");
@@ -83,6 +83,7 @@ Argument Command::add(const std::string& name, Value& value, const std::string& 
 
 template Argument Command::add(const std::string&, std::string&, const std::string&);
 template Argument Command::add(const std::string&, std::vector<std::string>&, const std::string&);
+template Argument Command::add(const std::string&, std::vector<std::uint64_t>&, const std::string&);
 template Argument Command::add(const std::string&, int&, const std::string&);
 template Argument Command::add(const std::string&, std::uint32_t&, const std::string&);
 template Argument Command::add(const std::string&, std::uint64_t&, const std::string&);
@@ -119,17 +120,7 @@ void Command::runs(std::function<ExitCode()> work, ExitCode& exit_code) {
   app_->callback([work = std::move(work), &exit_code] { exit_code = work(); });
 }
 
-CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& about,
-                      const std::string& examples) {
-  CLI::App* const command = app.add_subcommand(name, about + "\n");
-  command->footer("Examples:\n" + examples);
-  return command;
-}
-void add_json(CLI::App& app, bool& json) { Command(app).add_json(json); }
-void in_bytes(CLI::Option& option, std::uint64_t least, std::uint64_t most) {
-  Argument(option).in_bytes(least, most);
-}
-void in_milliseconds(CLI::Option& option, std::uint64_t most) { Argument(option).in_milliseconds(most); }
+void Command::needs_subcommand() { app_->require_subcommand(1); }
 
 void refuse_argument(const std::string& argument, const std::string& why) {
   throw CLI::ValidationError(argument, why);

@@ -58,6 +58,9 @@ class Command {
   Argument add(const std::string& name, Value& value, const std::string& help);
   Argument add_flag(const std::string& name, bool& value, const std::string& help);
 
+  /// It does nothing without one of those added to it.
+  void needs_subcommand();
+
   // What several commands take.
   void add_log(std::string& log);
   void add_framing(Framing& framing);
@@ -69,12 +72,6 @@ class Command {
  private:
   CLI::App* app_;
 };
-
-CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& about,
-                      const std::string& examples);
-void add_json(CLI::App& app, bool& json);
-void in_bytes(CLI::Option& option, std::uint64_t least, std::uint64_t most);
-void in_milliseconds(CLI::Option& option, std::uint64_t most);
 
 /// For use in the work of a command: what was given for `argument` cannot be; ends it as a usage error.
 [[noreturn]] void refuse_argument(const std::string& argument, const std::string& why);

@@ -4,10 +4,6 @@
 
 #include "cli/exit_codes.h"
 
-namespace CLI {  // NOLINT(readability-identifier-naming): theirs
-class App;
-}
-
 namespace varve::cli {
 
 class Command;
@@ -19,6 +15,6 @@ void add_trim(Command& commands, ExitCode& exit_code);
 void add_verify(Command& commands, ExitCode& exit_code);
 void add_dump(Command& commands, ExitCode& exit_code);
 void add_doctor(Command& commands, ExitCode& exit_code);
-void add_bench(CLI::App& app, ExitCode& exit_code);
+void add_bench(Command& commands, ExitCode& exit_code);
 
 }  // namespace varve::cli

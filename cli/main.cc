@@ -85,7 +85,7 @@ ExitCode run(int argc, char** argv) {
   varve::cli::add_verify(commands, exit_code);
   varve::cli::add_dump(commands, exit_code);
   varve::cli::add_doctor(commands, exit_code);
-  varve::cli::add_bench(app, exit_code);
+  varve::cli::add_bench(commands, exit_code);
 
   try {
     app.parse(argc, argv);

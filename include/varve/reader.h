@@ -44,7 +44,7 @@ struct ReaderOptions {
 /// Reads a log in offset order, without a writer's help, while others write and trim. What it has
 /// returned never changes and nothing is skipped; every record's checksum is verified always.
 ///
-/// Thread-safety: one thread at a time, except `stop`, which any thread may call.
+/// Thread-safety: one thread at a time, except `stop` and `wake`, which any thread may call.
 /// A record's memory is valid until the next call of `next`, or for as long as a `pin()` taken
 /// before that call lives.
 class Reader {
@@ -74,6 +74,11 @@ class Reader {
 
   /// Ends a waiting `next`, now or at its next call, without a record.
   void stop() noexcept;
+
+  /// Says that the log has grown: a follower that pauses between polls asks at once. For readers in a
+  /// process that hears of it, from the writer's `AppendCallback` for one. Any thread, any number of
+  /// times; costs a request if it was not so.
+  void wake() noexcept;
 
  private:
   class Impl;

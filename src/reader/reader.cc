@@ -69,6 +69,7 @@ class Reader::Impl {
   [[nodiscard]] std::shared_ptr<const void> pin() const { return object_.owner; }
   [[nodiscard]] Offset position() const noexcept { return offset_; }
   void stop() noexcept;
+  void wake() noexcept;
 
  private:
   /// Why `find_records` returns without any.
@@ -87,7 +88,7 @@ class Reader::Impl {
   [[nodiscard]] Error damaged_object(const Error& doubt) const;
   [[nodiscard]] Error damaged_record(const Error& error) const;
 
-  void wait_until(Deadline time);
+  void rest_until(Deadline time);
   bool take_stop();
 
   const courier::Courier courier_;
@@ -106,6 +107,10 @@ class Reader::Impl {
   std::uint32_t polls_ = 0;        // finding nothing, since the tail was last judged
   Clock::time_point judged_at_{};  // when `at_`, or what led to it, was last judged the tail
   Clock::time_point next_poll_{};
+
+  std::mutex wake_mutex_;
+  std::condition_variable_any woken_;
+  bool awake_ = false;
 
   std::mutex stop_mutex_;
   std::stop_source stop_source_;  // replaced, by the reading thread, when it has served
@@ -166,7 +171,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
     if (stop_token_.stop_requested()) return Halt::stopped;
     if (Clock::now() < next_poll_) {
       if (deadline <= Clock::now()) return Halt::out_of_time;
-      wait_until(std::min(deadline, next_poll_));
+      rest_until(std::min(deadline, next_poll_));
       continue;
     }
     Result<std::optional<Bytes>> object = read_ahead_.take(at_.seq, deadline, stop_token_);
@@ -322,12 +327,18 @@ Error Reader::Impl::damaged_record(const Error& error) const {
   return error.with_context(courier_.name_of(object_seq_));
 }
 
-void Reader::Impl::wait_until(Deadline time) {
-  // Nothing but the time or a stop ends this wait; nobody else knows the lock.
-  std::mutex mutex;
-  std::condition_variable_any never_notified;
-  std::unique_lock lock(mutex);
-  never_notified.wait_until(lock, stop_token_, time, [] { return false; });
+// The pause between polls, or less of it.
+void Reader::Impl::rest_until(Deadline time) {
+  std::unique_lock lock(wake_mutex_);
+  woken_.wait_until(lock, stop_token_, time, [this] { return awake_; });
+  // Said while we asked, it may or may not have been in the answer: so it counts for the next pause.
+  if (std::exchange(awake_, false)) next_poll_ = {};
+}
+
+void Reader::Impl::wake() noexcept {
+  const std::lock_guard lock(wake_mutex_);
+  awake_ = true;
+  woken_.notify_one();
 }
 
 void Reader::Impl::stop() noexcept {
@@ -372,5 +383,6 @@ Result<std::optional<Record>> Reader::next(std::chrono::milliseconds timeout) { 
 std::shared_ptr<const void> Reader::pin() const { return impl_->pin(); }
 Offset Reader::position() const noexcept { return impl_->position(); }
 void Reader::stop() noexcept { impl_->stop(); }
+void Reader::wake() noexcept { impl_->wake(); }
 
 }  // namespace varve

@@ -4,28 +4,11 @@
 #include <cstddef>
 #include <vector>
 
+#include "store/mapped_memory.h"
+
 namespace varve::writer {
 
-/// Memory straight from the system, zeroed, resident only where touched.
-class BatchMemory {
- public:
-  BatchMemory() = default;
-  /// Empty when the system has none.
-  explicit BatchMemory(std::size_t bytes) noexcept;
-  /// What it takes for so many bytes: whole pages.
-  static std::size_t mapped_bytes(std::size_t bytes) noexcept;
-  BatchMemory(BatchMemory&& other) noexcept;
-  BatchMemory& operator=(BatchMemory&& other) noexcept;
-  ~BatchMemory();
-
-  explicit operator bool() const noexcept { return data_ != nullptr; }
-  [[nodiscard]] std::byte* data() const noexcept { return data_; }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;
-};
+using BatchMemory = store::MappedMemory;
 
 /// Hands memory out and takes it back. Pieces of one size, which nearly all batches have, are kept;
 /// the one given back last, whose pages and cache lines are warm, goes out first. Not thread-safe.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <utility>
 
 #include "store/bytes.h"
@@ -10,7 +11,15 @@
 
 namespace varve::store {
 
-MemoryStore::MemoryStore(std::string name) : name_(std::move(name)), workers_(2) {}
+namespace {
+
+// Freed bodies that wait for the next ones.
+constexpr std::size_t kept_bytes_max = std::size_t{4} << 30;
+
+}  // namespace
+
+MemoryStore::MemoryStore(std::string name)
+    : name_(std::move(name)), memory_(BodyMemory::create(kept_bytes_max)), workers_(2) {}
 
 MemoryStore::~MemoryStore() { workers_.stop(); }
 
@@ -43,9 +52,19 @@ void MemoryStore::remove(std::vector<std::string> keys, Done<std::vector<RemoveF
                                            [this, keys = std::move(keys)] { return do_remove(keys); });
 }
 
+Result<Bytes> MemoryStore::copy(std::span<const std::byte> body) {
+  std::shared_ptr<std::byte[]> memory = memory_->take(body.size());
+  if (!memory) return Error(Code::no_space, describe() + ": the system has no more memory");
+  if (!body.empty()) std::memcpy(memory.get(), body.data(), body.size());
+  const std::span<const std::byte> view(memory.get(), body.size());
+  return Bytes{.data = view, .owner = std::move(memory)};
+}
+
 Result<void> MemoryStore::do_put(const std::string& key, const Bytes& body, bool replace) {
   if (auto checked = check_key(key); !checked) return checked;
-  Bytes copy = copy_bytes(body.data);
+  Result<Bytes> copied = this->copy(body.data);
+  if (!copied) return copied.error();
+  Bytes copy = *std::move(copied);
   const std::lock_guard lock(mutex_);
   if (replace) {
     // The old body is let go with `copy`, after the lock.

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "store/mapped_memory.h"
 #include "store/uri.h"
 #include "store/workers.h"
 #include "varve/store.h"
@@ -27,6 +28,7 @@ class MemoryStore final : public Store {
   [[nodiscard]] std::string describe() const override;
 
  private:
+  [[nodiscard]] Result<Bytes> copy(std::span<const std::byte> body);
   Result<void> do_put(const std::string& key, const Bytes& body, bool replace);
   Result<Bytes> do_get(const std::string& key, ByteRange range);
   Result<Listing> do_list(const std::string& prefix, const std::string& after, std::uint32_t limit);
@@ -34,6 +36,7 @@ class MemoryStore final : public Store {
 
   const std::string name_;
   std::mutex mutex_;
+  const std::shared_ptr<BodyMemory> memory_;
   std::map<std::string, Bytes, std::less<>> objects_;
   Workers workers_;
 };

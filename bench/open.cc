@@ -1,0 +1,149 @@
+#include "bench/open.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "bench/process.h"
+#include "chain/appender.h"
+#include "courier/courier.h"
+#include "format/checkpoint.h"
+#include "format/key.h"
+#include "format/records.h"
+#include "format/trailer.h"
+#include "store/blocking.h"
+#include "store/bytes.h"
+#include "writer/opening.h"
+#include "writer/system.h"
+
+namespace varve::bench {
+
+namespace {
+
+/// Puts many small objects, a window's worth at once.
+class ObjectMaker {
+ public:
+  ObjectMaker(courier::Courier courier, const chain::Ownership& ownership)
+      : courier_(std::move(courier)), appender_(ownership, without_checkpoints()) {}
+
+  Result<void> make(std::uint64_t count, Live& live) {
+    for (std::uint64_t made = 0; made < count; ++made) {
+      if (!wait_for_room()) return *failure_;
+      put_one();
+      live.records.store(made + 1, std::memory_order_relaxed);
+    }
+    while (appender_.in_flight() > 0) {
+      if (!hear()) return *failure_;
+    }
+    const auto checkpoint = format::encode_checkpoint(appender_.checkpoint());
+    return store::put_now(courier_.store(), format::checkpoint_key(courier_.address().path),
+                          store::copy_bytes(checkpoint));
+  }
+
+ private:
+  static chain::AppenderOptions without_checkpoints() {
+    chain::AppenderOptions options;
+    options.checkpoint_every_objects = 0;
+    return options;
+  }
+
+  bool wait_for_room() {
+    while (!appender_.can_submit()) {
+      if (!hear()) return false;
+    }
+    return true;
+  }
+
+  bool hear() {
+    std::vector<Seq> landed;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return failure_ || !landed_.empty(); });
+      if (failure_) return false;
+      landed.swap(landed_);
+    }
+    for (const Seq seq : landed) appender_.on_put(seq, std::nullopt, 0);
+    static_cast<void>(appender_.take_commands());
+    return true;
+  }
+
+  void put_one() {
+    static constexpr std::size_t body_end = format::header_bytes + format::stored_bytes(RecordSizes::least);
+    std::vector<format::IndexEntry> index(format::index_entries(body_end));
+    format::index_record(index, format::header_bytes, body_end, 1);
+    auto object = std::make_shared<std::vector<std::byte>>(body_end + format::trailer_bytes(index.size()));
+    const std::span<std::byte> bytes(*object);
+    std::array<std::byte, RecordSizes::least> record{};
+    make_record(record, {0, appender_.end_offset()});
+    format::write_record(&bytes[format::header_bytes], record, appender_.end_offset());
+    format::encode_trailer(index, bytes.subspan(body_end));
+    const std::int64_t now = writer::unix_ms();
+    const format::Header header = appender_.submit({.record_count = 1,
+                                                    .body_end = body_end,
+                                                    .object_bytes = object->size(),
+                                                    .first_append_unix_ms = now},
+                                                   now, 0);
+    format::encode_header(header, bytes.first<format::header_bytes>());
+    courier_.put_object(header.seq, {bytes, object}, [this, seq = header.seq](const Result<void>& stored) {
+      const std::lock_guard lock(mutex_);
+      landed_.push_back(seq);
+      if (!stored) failure_ = stored.error();
+      changed_.notify_one();
+    });
+  }
+
+  courier::Courier courier_;
+  chain::Appender appender_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Seq> landed_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace
+
+Result<ManyObjects> ManyObjects::make(std::shared_ptr<Store> store, std::uint64_t objects,
+                                      const WriterOptions& options, Live& live) {
+  Scratch scratch(std::move(store));
+  // Not through the witness: a million uploads need not be remembered.
+  const courier::Courier courier({.store = scratch.witness()->below(), .path = scratch.log().path});
+  const Result<chain::Ownership> ownership = writer::take_over(courier, options);
+  if (!ownership) return ownership.error();
+  ObjectMaker maker(courier, *ownership);
+  if (const Result<void> made = maker.make(objects, live); !made) return made.error();
+  return ManyObjects(std::move(scratch), objects);
+}
+
+Result<OpenFigures> ManyObjects::open(const WriterOptions& options) {
+  Witness& witness = *scratch_.witness();
+  OpenFigures figures;
+  const StoreUse before = witness.use();
+  witness.forget_trips();
+  const Clock::time_point begin = Clock::now();
+  const courier::Courier courier(scratch_.log());
+  const Result<chain::Ownership> owned = writer::take_over(courier, options);
+  if (!owned) return owned.error();
+  figures.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  figures.round_trips = witness.trips();
+  figures.use = witness.use() - before;
+  if (owned->next.offset != records_) {
+    return Error(Code::corruption,
+                 fmt::format("the log goes on at offset {}, not {}", owned->next.offset, records_));
+  }
+  return figures;
+}
+
+Result<IdleFigures> ManyObjects::idle(const WriterOptions& options, double seconds) {
+  const auto writer = Writer::open(scratch_.log(), options);
+  if (!writer) return writer.error();
+  const StoreUse before = scratch_.witness()->use();
+  const double cpu_before = cpu_seconds();
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  return IdleFigures{.seconds = seconds,
+                     .cpu_seconds = cpu_seconds() - cpu_before,
+                     .use = scratch_.witness()->use() - before};
+}
+
+}  // namespace varve::bench

@@ -1,0 +1,113 @@
+#include "bench/witness.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "format/header.h"
+#include "varve/doctor.h"
+
+namespace varve::bench {
+
+double StoreUse::dollars() const {
+  const Prices prices;
+  return static_cast<double>(puts + lists) / 1000 * prices.put_per_1000 +
+         static_cast<double>(gets) / 1000 * prices.get_per_1000;
+}
+
+StoreUse operator-(const StoreUse& after, const StoreUse& before) {
+  return {.puts = after.puts - before.puts,
+          .gets = after.gets - before.gets,
+          .lists = after.lists - before.lists,
+          .removes = after.removes - before.removes,
+          .put_bytes = after.put_bytes - before.put_bytes,
+          .got_bytes = after.got_bytes - before.got_bytes};
+}
+
+Witness::Witness(std::shared_ptr<Store> below) : below_(std::move(below)) {}
+
+StoreUse Witness::use() const {
+  const std::lock_guard lock(notes_->mutex);
+  return notes_->use;
+}
+
+std::vector<Upload> Witness::uploads() const {
+  const std::lock_guard lock(notes_->mutex);
+  return notes_->uploads;
+}
+
+Histogram Witness::put_us() const {
+  const std::lock_guard lock(notes_->mutex);
+  Histogram took_us;
+  for (const Upload& upload : notes_->uploads) {
+    took_us.add(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(upload.ended - upload.began).count()));
+  }
+  return took_us;
+}
+
+std::uint32_t Witness::trips() const {
+  const std::lock_guard lock(notes_->mutex);
+  return notes_->trips;
+}
+
+void Witness::forget_trips() {
+  const std::lock_guard lock(notes_->mutex);
+  notes_->trips = 0;
+}
+
+template <class T>
+Store::Done<T> Witness::noted(std::uint64_t StoreUse::*kind, Done<T> done) {
+  std::uint32_t trip = 0;
+  {
+    const std::lock_guard lock(notes_->mutex);
+    ++(notes_->use.*kind);
+    trip = notes_->trips + 1;
+  }
+  return [notes = notes_, trip, done = std::move(done)](Result<T> result) {
+    {
+      const std::lock_guard lock(notes->mutex);
+      notes->trips = std::max(notes->trips, trip);
+      if constexpr (std::is_same_v<T, Bytes>) {
+        if (result) notes->use.got_bytes += result->data.size();
+      }
+    }
+    done(std::move(result));
+  };
+}
+
+void Witness::put_if_absent(std::string key, Bytes body, Done<void> done) {
+  Upload upload{.key = key, .bytes = body.data.size(), .began = {}, .ended = {}};
+  if (const auto header = format::decode_header(body.data); header && header->kind == format::Kind::data) {
+    upload.end_offset = header->end_offset();
+  }
+  upload.began = Clock::now();
+  auto answered = [notes = notes_, upload = std::move(upload),
+                   done = std::move(done)](Result<void> stored) mutable {
+    if (stored) {
+      upload.ended = Clock::now();
+      const std::lock_guard lock(notes->mutex);
+      notes->use.put_bytes += upload.bytes;
+      notes->uploads.push_back(std::move(upload));
+    }
+    done(std::move(stored));
+  };
+  below_->put_if_absent(std::move(key), std::move(body), noted<void>(&StoreUse::puts, std::move(answered)));
+}
+
+void Witness::put(std::string key, Bytes body, Done<void> done) {
+  below_->put(std::move(key), std::move(body), noted<void>(&StoreUse::puts, std::move(done)));
+}
+
+void Witness::get(std::string key, ByteRange range, Done<Bytes> done) {
+  below_->get(std::move(key), range, noted<Bytes>(&StoreUse::gets, std::move(done)));
+}
+
+void Witness::list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) {
+  below_->list(std::move(prefix), std::move(after), limit, noted<Listing>(&StoreUse::lists, std::move(done)));
+}
+
+void Witness::remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) {
+  below_->remove(std::move(keys), noted<std::vector<RemoveFailure>>(&StoreUse::removes, std::move(done)));
+}
+
+}  // namespace varve::bench

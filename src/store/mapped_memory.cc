@@ -1,0 +1,96 @@
+#include "store/mapped_memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace varve::store {
+namespace {
+
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
+
+std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+// A huge page needs an address that is a multiple of its size: map more, give the ends back.
+std::byte* map_aligned(std::size_t bytes) {
+  void* const mapped = mmap(nullptr, bytes + huge_page_bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* const begin = static_cast<std::byte*>(mapped);
+  const auto address = reinterpret_cast<std::uintptr_t>(mapped);
+  const std::size_t before = round_up(address, huge_page_bytes) - address;
+  if (before > 0) munmap(begin, before);
+  if (before < huge_page_bytes) munmap(begin + before + bytes, huge_page_bytes - before);
+  // Without huge pages it is slower, and as good.
+  static_cast<void>(madvise(begin + before, bytes, MADV_HUGEPAGE));
+  return begin + before;
+}
+
+std::byte* map(std::size_t bytes) {
+  void* const mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return mapped == MAP_FAILED ? nullptr : static_cast<std::byte*>(mapped);
+}
+
+}  // namespace
+
+MappedMemory::MappedMemory(std::size_t bytes) noexcept {
+  bytes = mapped_bytes(bytes);
+  data_ = bytes < huge_page_bytes ? map(bytes) : map_aligned(bytes);
+  if (data_ != nullptr) bytes_ = bytes;
+}
+
+std::size_t MappedMemory::mapped_bytes(std::size_t bytes) noexcept { return round_up(bytes, page_bytes); }
+
+MappedMemory::MappedMemory(MappedMemory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+MappedMemory& MappedMemory::operator=(MappedMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedMemory::~MappedMemory() {
+  if (data_ != nullptr) munmap(data_, bytes_);
+}
+
+std::shared_ptr<BodyMemory> BodyMemory::create(std::size_t kept_bytes_max) {
+  return std::shared_ptr<BodyMemory>(new BodyMemory(kept_bytes_max));
+}
+
+std::shared_ptr<std::byte[]> BodyMemory::take(std::size_t bytes) {
+  if (bytes < huge_page_bytes / 2) return std::make_shared_for_overwrite<std::byte[]>(bytes);
+  const std::size_t mapped = round_up(bytes, huge_page_bytes);
+  MappedMemory memory = take_kept(mapped);
+  if (!memory) memory = MappedMemory(mapped);
+  if (!memory) return nullptr;
+  std::byte* const data = memory.data();
+  auto kept = std::make_shared<MappedMemory>(std::move(memory));
+  return {data, [stock = shared_from_this(), kept = std::move(kept)](const std::byte*) {
+            stock->give_back(std::move(*kept));
+          }};
+}
+
+// The one given back last, whose cache lines may be warm, goes out first.
+MappedMemory BodyMemory::take_kept(std::size_t mapped_bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto last = std::find_if(kept_.rbegin(), kept_.rend(),
+                                 [&](const MappedMemory& kept) { return kept.bytes() == mapped_bytes; });
+  if (last == kept_.rend()) return {};
+  MappedMemory memory = std::move(*last);
+  kept_.erase(std::next(last).base());
+  kept_bytes_ -= memory.bytes();
+  return memory;
+}
+
+void BodyMemory::give_back(MappedMemory memory) {
+  const std::lock_guard lock(mutex_);
+  if (kept_bytes_ + memory.bytes() > kept_bytes_max_) return;  // unmapped by the caller's end
+  kept_bytes_ += memory.bytes();
+  kept_.push_back(std::move(memory));
+}
+
+}  // namespace varve::store
