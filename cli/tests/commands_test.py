@@ -253,6 +253,52 @@ class Info(LogTest):
         self.varve("verify", self.log)
 
 
+class CursorCommand(LogTest):
+    def setUp(self):
+        super().setUp()
+        self.append(*(str(n) for n in range(10)))
+
+    def test_is_where_it_was_set(self):
+        self.varve("cursor", self.log, "set", "backup", "4")
+        self.assertEqual(self.varve("cursor", self.log, "get", "backup"), "4\n")
+        self.varve("cursor", self.log, "set", "backup", "10")
+        self.assertEqual(json.loads(self.varve("cursor", self.log, "get", "backup", "--json"))["offset"], 10)
+
+    def test_moves_forward_only_and_within_the_log(self):
+        self.varve("cursor", self.log, "set", "backup", "4")
+        self.varve("cursor", self.log, "set", "backup", "3", exits=OUT_OF_RANGE)
+        self.assertIn("does not go back", self.stderr)
+        self.varve("cursor", self.log, "set", "backup", "11", exits=OUT_OF_RANGE)
+        self.varve("trim", self.log, "--before", "5")
+        self.varve("cursor", self.log, "set", "late", "4", exits=OUT_OF_RANGE)
+        self.assertEqual(self.varve("cursor", self.log, "get", "backup"), "4\n")
+
+    def test_list_and_delete(self):
+        self.assertEqual(self.varve("cursor", self.log, "list"), "")
+        for name, offset in (("b", 2), ("a", 1)):
+            self.varve("cursor", self.log, "set", name, str(offset))
+        listed = json.loads(self.varve("cursor", self.log, "list", "--json"))
+        self.assertEqual([(each["name"], each["offset"]) for each in listed], [("a", 1), ("b", 2)])
+        self.assertRegex(self.varve("cursor", self.log, "list"), "a +offset 1, moved 20")
+        self.varve("cursor", self.log, "delete", "a")
+        self.varve("cursor", self.log, "get", "a", exits=FAILURE)
+        self.assertIn("no cursor 'a'", self.stderr)
+
+    def test_bad_input_is_answered(self):
+        self.varve("cursor", self.log, "set", "a/b", "1", exits=USAGE)
+        self.varve("cursor", self.log, "set", "a", exits=USAGE)
+        self.varve("cursor", self.log, "get", exits=USAGE)
+        self.varve("cursor", self.log, "get", "a", "7", exits=USAGE)
+        self.varve("cursor", self.log, "list", "a", exits=USAGE)
+        self.varve("cursor", self.log, "shove", "a", exits=USAGE)
+        self.varve("cursor", f"file://{self.directory}/none", "list", exits=FAILURE)
+
+    def test_verify_and_info_do_not_mind(self):
+        self.varve("cursor", self.log, "set", "backup", "4")
+        self.assertEqual(json.loads(self.varve("verify", self.log, "--json"))["findings"], [])
+        self.assertEqual(self.varve("cat", self.log, "--from", "9"), "9\n")
+
+
 class Trim(LogTest):
     def setUp(self):
         super().setUp()

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "courier/ask.h"
 #include "format/key.h"
 #include "format/seal.h"
 
@@ -153,12 +154,7 @@ struct Errand {
   std::uint32_t tries = 0;
 };
 
-bool is_an_answer(const Reply& reply) {
-  if (!reply.error) return true;
-  const Code code = reply.error->code();
-  return code == Code::not_found || code == Code::already_exists || code == Code::denied ||
-         !chain::worth_retrying(*reply.error);
-}
+bool is_an_answer(const Reply& reply) { return !reply.error || courier::is_an_answer(*reply.error); }
 
 }  // namespace
 

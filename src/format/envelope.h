@@ -1,4 +1,4 @@
-// How an object header and a checkpoint say what they are: the part that no version will change.
+// How an object's header, a checkpoint and a cursor say what they are: the part that no version will change.
 //
 //   0  magic, 8 bytes
 //   8  u16 version
@@ -23,6 +23,8 @@ using Magic = std::array<std::uint8_t, 8>;
 // shows a transfer that rewrote it.
 inline constexpr Magic object_magic{0x89, 'V', 'A', 'R', 'V', 'E', '\r', '\n'};
 inline constexpr Magic checkpoint_magic{0x89, 'V', 'A', 'R', 'C', 'P', '\r', '\n'};
+
+inline constexpr Magic cursor_magic{0x89, 'V', 'A', 'R', 'C', 'U', '\r', '\n'};
 
 inline constexpr std::uint16_t format_version = 1;
 

@@ -2,35 +2,69 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace varve::format {
 namespace {
 
 // All of a u64: the largest is 18446744073709551615.
-constexpr std::size_t seq_digits = 20;
+constexpr std::size_t number_digits = 20;
+
+bool is_name_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == '.';
+}
+
+std::string number_in_key(std::uint64_t number) { return fmt::format("{:0{}}", number, number_digits); }
+
+std::optional<std::uint64_t> parse_number_in_key(std::string_view digits) {
+  if (digits.size() != number_digits) return std::nullopt;
+  // Takes digits only (no sign, no space) for an unsigned type, and notices an overflow.
+  std::uint64_t number = 0;
+  const auto [stopped, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (failure != std::errc() || stopped != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
 
 }  // namespace
 
 std::string wal_prefix(std::string_view log_path) { return fmt::format("{}/wal/", log_path); }
 
-std::string wal_key(std::string_view log_path, Seq seq) {
-  return fmt::format("{}/wal/{:0{}}", log_path, seq, seq_digits);
-}
+std::string wal_key(std::string_view log_path, Seq seq) { return wal_prefix(log_path) + number_in_key(seq); }
 
 std::optional<Seq> seq_of_key(std::string_view log_path, std::string_view key) {
   const std::string prefix = wal_prefix(log_path);
   if (!key.starts_with(prefix)) return std::nullopt;
-  const std::string_view digits = key.substr(prefix.size());
-  if (digits.size() != seq_digits) return std::nullopt;
-
-  // Takes digits only (no sign, no space) for an unsigned type, and notices an overflow.
-  Seq seq = 0;
-  const auto [stopped, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), seq);
-  if (failure != std::errc() || stopped != digits.data() + digits.size()) return std::nullopt;
-  return seq;
+  return parse_number_in_key(key.substr(prefix.size()));
 }
 
 std::string checkpoint_key(std::string_view log_path) { return fmt::format("{}/checkpoint", log_path); }
+
+bool is_cursor_name(std::string_view name) {
+  return !name.empty() && name.size() <= max_cursor_name && name.front() != '.' &&
+         std::ranges::all_of(name, is_name_letter);
+}
+
+std::string cursors_prefix(std::string_view log_path) { return fmt::format("{}/cursors/", log_path); }
+
+std::string cursor_prefix(std::string_view log_path, std::string_view name) {
+  return fmt::format("{}/cursors/{}/", log_path, name);
+}
+
+std::string cursor_key(std::string_view log_path, std::string_view name, std::uint64_t revision) {
+  return cursor_prefix(log_path, name) + number_in_key(revision);
+}
+
+std::optional<CursorKey> parse_cursor_key(std::string_view log_path, std::string_view key) {
+  const std::string prefix = cursors_prefix(log_path);
+  if (!key.starts_with(prefix)) return std::nullopt;
+  key.remove_prefix(prefix.size());
+  const std::size_t slash = key.find('/');
+  if (slash == std::string_view::npos || !is_cursor_name(key.substr(0, slash))) return std::nullopt;
+  const auto revision = parse_number_in_key(key.substr(slash + 1));
+  if (!revision) return std::nullopt;
+  return CursorKey{std::string(key.substr(0, slash)), *revision};
+}
 
 }  // namespace varve::format

@@ -21,4 +21,24 @@ namespace varve::format {
 /// "<log>/checkpoint".
 [[nodiscard]] std::string checkpoint_key(std::string_view log_path);
 
+inline constexpr std::size_t max_cursor_name = 128;
+
+/// 1 to 128 of letters, digits, '-', '_' and '.', not beginning with '.'.
+[[nodiscard]] bool is_cursor_name(std::string_view name);
+
+/// "<log>/cursors/": below it, all cursors' objects.
+[[nodiscard]] std::string cursors_prefix(std::string_view log_path);
+/// "<log>/cursors/<name>/": below it, one cursor's.
+[[nodiscard]] std::string cursor_prefix(std::string_view log_path, std::string_view name);
+/// "<log>/cursors/<name>/<revision>", the revision with 20 digits.
+[[nodiscard]] std::string cursor_key(std::string_view log_path, std::string_view name,
+                                     std::uint64_t revision);
+
+struct CursorKey {
+  std::string name;
+  std::uint64_t revision = 0;
+};
+/// The inverse. Nothing for a key that no cursor has.
+[[nodiscard]] std::optional<CursorKey> parse_cursor_key(std::string_view log_path, std::string_view key);
+
 }  // namespace varve::format

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "courier/system.h"
 #include "doctor/create_probe.h"
-#include "writer/system.h"
 
 namespace varve::writer {
 
@@ -74,17 +74,18 @@ Result<void> check(const WriterOptions& options) {
 }
 
 Result<chain::Ownership> take_over(const courier::Courier& courier, const WriterOptions& options) {
-  chain::Takeover takeover({.writer_id = random_id(),
-                            .new_log_id = random_id(),
+  chain::Takeover takeover({.writer_id = courier::random_id(),
+                            .new_log_id = courier::random_id(),
                             .new_window = options.window,
-                            .host = host_name(),
-                            .pid = process_id(),
+                            .host = courier::host_name(),
+                            .pid = courier::process_id(),
                             .must_exist = options.must_exist});
   const auto deadline = courier::Courier::after(options.open_timeout_ms);
   NewLogCheck new_log(courier, deadline);
   const Result<void> driven = courier.drive(
-      takeover.start(unix_ms()),
-      [&](const chain::Reply& reply) { return new_log.pass(takeover.on(reply, unix_ms())); }, deadline);
+      takeover.start(courier::unix_ms()),
+      [&](const chain::Reply& reply) { return new_log.pass(takeover.on(reply, courier::unix_ms())); },
+      deadline);
   const std::string where = courier.store().describe() + "/" + courier.address().path;
   if (new_log.refusal()) return new_log.refusal()->with_context("opening " + where);
   if (!driven) return driven.error().with_context("opening " + where);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "courier/system.h"
 #include "format/trailer.h"
-#include "writer/system.h"
 
 namespace varve::writer {
 
@@ -292,7 +292,7 @@ std::uint64_t Pilot::now_ms() const {
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count());
 }
 
-std::int64_t Pilot::now_unix_ms() noexcept { return unix_ms(); }
+std::int64_t Pilot::now_unix_ms() noexcept { return courier::unix_ms(); }
 
 void Pilot::first_record() noexcept {
   first_record_ms_.store(now_ms(), std::memory_order_relaxed);

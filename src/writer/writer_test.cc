@@ -6,8 +6,8 @@
 #include <coroutine>
 #include <thread>
 
+#include "courier/system.h"
 #include "store/faulty.h"
-#include "writer/system.h"
 #include "writer/writer_test_support.h"
 
 namespace varve::writer {
@@ -167,7 +167,8 @@ TEST(Writer, TheSecondTakesOverAndTheFirstIsFencedForGood) {
   ASSERT_FALSE(told);
   EXPECT_EQ(told.error().code(), Code::fenced);
   EXPECT_EQ(told.error().outcome(), WriteOutcome::fenced);
-  EXPECT_NE(told.error().message().find(host_name() + ":" + std::to_string(process_id())), std::string::npos)
+  EXPECT_NE(told.error().message().find(courier::host_name() + ":" + std::to_string(courier::process_id())),
+            std::string::npos)
       << "it names who took over: " << told.error().message();
   EXPECT_EQ(first->append(bytes_of("never")).error().code(), Code::fenced);
   EXPECT_EQ(first->close().error().code(), Code::fenced);

@@ -1,4 +1,4 @@
-#include "writer/system.h"
+#include "courier/system.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <random>
 
-namespace varve::writer {
+namespace varve::courier {
 
 std::int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -32,4 +32,4 @@ std::string host_name() {
 
 std::uint64_t process_id() { return static_cast<std::uint64_t>(::getpid()); }
 
-}  // namespace varve::writer
+}  // namespace varve::courier

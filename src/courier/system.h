@@ -1,4 +1,4 @@
-// What a writer asks of the machine it runs on: the time, and a name for itself.
+// What is asked of the machine this runs on: the time, and names for oneself.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "format/header.h"
 
-namespace varve::writer {
+namespace varve::courier {
 
 [[nodiscard]] std::int64_t unix_ms();
 /// 128 random bits from the system.
@@ -14,4 +14,4 @@ namespace varve::writer {
 [[nodiscard]] std::string host_name();
 [[nodiscard]] std::uint64_t process_id();
 
-}  // namespace varve::writer
+}  // namespace varve::courier
