@@ -296,6 +296,8 @@ class CursorCommand(LogTest):
     def test_verify_and_info_do_not_mind(self):
         self.varve("cursor", self.log, "set", "backup", "4")
         self.assertEqual(json.loads(self.varve("verify", self.log, "--json"))["findings"], [])
+        next((self.directory / "log" / "cursors" / "backup").iterdir()).write_bytes(b"?")
+        self.assertIn("cursor", self.varve("verify", self.log))
         self.assertEqual(self.varve("cat", self.log, "--from", "9"), "9\n")
 
 

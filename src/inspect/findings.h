@@ -10,6 +10,12 @@
 
 namespace varve::inspect_log {
 
+/// Whether an error tells of what is stored, and not of a store that could not be asked.
+[[nodiscard]] inline bool is_damage(const Error& error) {
+  return error.code() == Code::corruption || error.code() == Code::foreign ||
+         error.code() == Code::unsupported;
+}
+
 inline constexpr std::size_t findings_max = 10'000;
 
 /// Worse findings push lesser ones out when there are too many.

@@ -1,9 +1,10 @@
 #include "inspect/landmarks.h"
-#include "inspect/patience.h"
 
 #include <algorithm>
 #include <map>
 
+#include "inspect/findings.h"
+#include "inspect/patience.h"
 #include "reader/place.h"
 
 namespace varve::inspect_log {
@@ -12,11 +13,6 @@ using chain::Request;
 using format::Header;
 
 namespace {
-
-bool is_damage(const Error& error) {
-  return error.code() == Code::corruption || error.code() == Code::foreign ||
-         error.code() == Code::unsupported;
-}
 
 // The newest object says which log this is; the others of that log, what it had stored.
 Result<Landmarks> from_headers(const courier::Courier& courier, const std::vector<chain::ListedSeq>& newest) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "chain/position.h"
+#include "cursor/moves.h"
 #include "format/checkpoint.h"
 #include "format/key.h"
 #include "inspect/epoch_map.h"
@@ -67,6 +68,7 @@ class Verification {
   Result<void> end_of_walk();
   Result<void> close_gap(std::optional<Offset> end, Seq next);
   Result<void> check_checkpoint();
+  Result<void> check_cursors();
 
   void find(Severity severity, Seq seq, std::string what);
   void report_progress(std::uint64_t bytes);
@@ -134,7 +136,7 @@ Result<void> Verification::measure() {
   return look_for_foreign_names();
 }
 
-// Names beside "wal/" and "checkpoint": one page before and one behind is enough to say so.
+// Names beside "wal/", "cursors/" and "checkpoint": one page before and one behind is enough to say so.
 Result<void> Verification::look_for_foreign_names() {
   const std::string path = courier_.address().path + "/";
   const std::string wal = format::wal_prefix(courier_.address().path);
@@ -145,6 +147,7 @@ Result<void> Verification::look_for_foreign_names() {
     for (const ListedObject& object : page->objects) {
       if (object.key.starts_with(wal)) break;
       if (object.key == format::checkpoint_key(courier_.address().path)) continue;
+      if (format::parse_cursor_key(courier_.address().path, object.key)) continue;
       if (after.empty() == (object.key > wal)) continue;
       findings_.add(Severity::warning, object.key, "no log writes such a name");
     }
@@ -363,6 +366,21 @@ Result<void> Verification::end_of_walk() {
   return close_gap(std::nullopt, gap_ ? gap_->first + 1 : 0);
 }
 
+Result<void> Verification::check_cursors() {
+  const cursor::Moves moves(courier_.address(), marks_.log_id);
+  const auto deadline = courier::Courier::after(give_up_ms);
+  const auto cursors = moves.list_all(deadline);
+  if (!cursors) return cursors.error();
+  for (const auto& [name, revisions] : *cursors) {
+    const auto newest = moves.newest(name, deadline);
+    if (newest) continue;
+    if (!is_damage(newest.error())) return newest.error();
+    findings_.add(Severity::warning, format::cursor_key(courier_.address().path, name, revisions.back()),
+                  newest.error().message());
+  }
+  return {};
+}
+
 // A hint only: whatever is wrong with it costs time, not data.
 Result<void> Verification::check_checkpoint() {
   const std::string key = format::checkpoint_key(courier_.address().path);
@@ -416,6 +434,7 @@ Result<VerifyReport> Verification::run() {
     done = walk();
   }
   if (done) done = check_checkpoint();
+  if (done) done = check_cursors();
   if (!done) {
     const Error& error = done.error();
     return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
