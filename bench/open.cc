@@ -9,6 +9,7 @@
 #include "bench/process.h"
 #include "chain/appender.h"
 #include "courier/courier.h"
+#include "courier/system.h"
 #include "format/checkpoint.h"
 #include "format/key.h"
 #include "format/records.h"
@@ -16,7 +17,6 @@
 #include "store/blocking.h"
 #include "store/bytes.h"
 #include "writer/opening.h"
-#include "writer/system.h"
 
 namespace varve::bench {
 
@@ -79,7 +79,7 @@ class ObjectMaker {
     make_record(record, {0, appender_.end_offset()});
     format::write_record(&bytes[format::header_bytes], record, appender_.end_offset());
     format::encode_trailer(index, bytes.subspan(body_end));
-    const std::int64_t now = writer::unix_ms();
+    const std::int64_t now = courier::unix_ms();
     const format::Header header = appender_.submit({.record_count = 1,
                                                     .body_end = body_end,
                                                     .object_bytes = object->size(),

@@ -10,10 +10,10 @@
 #include "bench/contestant.h"
 #include "chain/appender.h"
 #include "courier/courier.h"
+#include "courier/system.h"
 #include "writer/acknowledger.h"
 #include "writer/batch_pool.h"
 #include "writer/opening.h"
-#include "writer/system.h"
 
 namespace varve::bench {
 
@@ -64,7 +64,7 @@ class UnorderedWriter final : public Contestant, private writer::BatchListener {
 
   void first_record() noexcept override { wake(); }
   void batch_ready() noexcept override { wake(); }
-  std::int64_t now_unix_ms() noexcept override { return writer::unix_ms(); }
+  std::int64_t now_unix_ms() noexcept override { return courier::unix_ms(); }
 
   void wake() {
     const std::lock_guard lock(mutex_);
@@ -102,7 +102,7 @@ class UnorderedWriter final : public Contestant, private writer::BatchListener {
                                                     .body_end = batch.body_end(),
                                                     .object_bytes = batch.object_bytes(),
                                                     .first_append_unix_ms = batch.first_append_unix_ms()},
-                                                   writer::unix_ms(), 0);
+                                                   courier::unix_ms(), 0);
     format::encode_header(header, batch.header());
     flights_.emplace(header.seq, &batch);
     courier_.put_object(header.seq, pool_->share(batch, batch.object_bytes()),
