@@ -152,6 +152,7 @@ void print_table(const std::vector<Score>& scores) {
 
 ExitCode plot(const std::vector<Score>& scores, const AppendOptions& options) {
   std::vector<bench::Curve> curves;
+  curves.reserve(scores.size() + 2);
   for (const Score& score : scores) curves.push_back({score.name() + ", acknowledged", score.best().ack_us});
   curves.push_back({"one PUT", scores.front().best().put_us});
   curves.push_back({"the best that order allows", scores.front().best().order_bound_us});
