@@ -1,4 +1,5 @@
 // The textbook's writer: one lock around one buffer.
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -22,7 +23,7 @@ class MutexWriter final : public Contestant {
   Result<void> append(std::span<const std::span<const std::byte>> records, bool /*reserve*/,
                       AppendCallback told) override {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [this] { return queue_.size() + in_flight_.size() < options_.window; });
+    room_.wait(lock, [this] { return queue_.size() + in_flight_.size() < most_; });
     for (const auto& record : records) {
       const std::size_t stored = format::stored_bytes(record.size());
       if (filling_->used + stored > filling_->capacity) hand_over();
@@ -98,6 +99,8 @@ class MutexWriter final : public Contestant {
 
   LogAddress log_;
   WriterOptions options_;
+  const std::size_t most_ =
+      std::clamp<std::size_t>(options_.buffered_bytes_max / options_.batch_bytes, 1, options_.window);
   std::mutex mutex_;
   std::condition_variable room_;
   std::condition_variable work_;
