@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "format/seal.h"
+#include "chain/older_epochs.h"
 #include "result/plant.h"
 
 namespace varve::chain {
@@ -59,19 +59,8 @@ Requests Locate::choose_epoch() {
   return probe();
 }
 
-// The history of a seal is limited; that of the oldest seal in it leads further back.
 Requests Locate::on_older_seals(const Reply& reply) {
-  const Result<Header> header = header_in(reply);
-  if (!header) return fail(header.error());
-  if (header->kind != format::Kind::seal || header->seq != reply.seq) {
-    return fail({Code::corruption, fmt::format("object {} is not the seal of its epoch", reply.seq)});
-  }
-  const Result<format::SealBody> body = format::decode_seal(reply.bytes, *header);
-  if (!body) return fail(body.error().with_context(fmt::format("object {}", reply.seq)));
-  if (body->history.empty() || body->history.front().seal >= history_.front().seal) {
-    return fail({Code::corruption, fmt::format("no epoch is known that holds offset {}", target_)});
-  }
-  history_.insert(history_.begin(), body->history.begin(), body->history.end());
+  if (auto error = prepend_older_epochs(history_, reply)) return fail(*std::move(error));
   return choose_epoch();
 }
 

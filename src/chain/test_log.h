@@ -177,6 +177,9 @@ class TestChain {
   [[nodiscard]] Seq lowest_live() const { return lowest_live_; }
   [[nodiscard]] const format::EpochHistory& history() const { return history_; }
 
+  /// The time from which the next objects are made.
+  void set_clock(std::int64_t unix_ms) { now_unix_ms_ = unix_ms; }
+
   /// A DATA object; when it was made, its writer knew all but the last `lag` objects stored.
   /// `stored` false: the upload never arrives.
   const format::Header& data(std::uint32_t records = 1, std::size_t lag = 0, bool stored = true,
@@ -248,7 +251,7 @@ class TestChain {
     header.window = at_.window;
     header.start_offset = start_offset_;
     header.previous_hash = at_.previous_hash;
-    header.created_unix_ms = 1000;
+    header.created_unix_ms = now_unix_ms_;
     if (headers_.empty()) return header;
     // A writer knows its own seal stored, and has at most W objects beyond what it knows.
     const std::size_t in_epoch = static_cast<std::size_t>(
@@ -282,6 +285,7 @@ class TestChain {
   Position at_;
   format::Id writer_;
   Seq newest_owned_ = 0;
+  std::int64_t now_unix_ms_ = 1000;
   Offset start_offset_ = 0;
   Seq lowest_live_ = 0;
   std::vector<format::Header> headers_;

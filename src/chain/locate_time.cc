@@ -1,0 +1,105 @@
+#include "chain/locate_time.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "chain/older_epochs.h"
+
+namespace varve::chain {
+
+using format::Header;
+
+namespace {
+constexpr std::uint64_t probes_at_once = 8;  // as in Locate
+}  // namespace
+
+LocateTime::LocateTime(const TailView& view, std::int64_t since_unix_ms)
+    : tail_(view.tail),
+      lowest_live_(view.lowest_live()),
+      newest_(view.newest.seq),
+      since_unix_ms_(since_unix_ms),
+      history_(view.history) {}
+
+Requests LocateTime::start() { return lay_out(); }
+
+Requests LocateTime::lay_out() {
+  if (history_.empty()) return fail({Code::corruption, "the log's newest seal names no epochs"});
+  if (history_.front().seal > lowest_live_) {
+    return {Request::make(Request::Kind::get_object, history_.front().seal)};
+  }
+  for (std::size_t i = 0; i < history_.size(); ++i) {
+    const Seq first = std::max(history_[i].seal + tail_.window, lowest_live_);
+    const Seq end = i + 1 < history_.size() ? history_[i + 1].seal : newest_ + 1;
+    if (first < end) runs_.push_back({first, end - first});
+  }
+  for (const Run& run : runs_) places_ += run.objects;
+  high_ = places_;
+  return probe();
+}
+
+Requests LocateTime::on(const Reply& reply) {
+  if (done()) return {};
+  return reply.kind == Request::Kind::get_object ? on_older_seals(reply) : on_probe(reply);
+}
+
+Requests LocateTime::on_older_seals(const Reply& reply) {
+  if (auto error = prepend_older_epochs(history_, reply)) return fail(*std::move(error));
+  return lay_out();
+}
+
+Seq LocateTime::seq_at(std::uint64_t place) const {
+  for (const Run& run : runs_) {
+    if (place < run.objects) return run.first + place;
+    place -= run.objects;
+  }
+  return newest_;
+}
+
+Requests LocateTime::probe() {
+  if (low_ == high_) {
+    result_ = at_high_.value_or(tail_);
+    return {};
+  }
+  asked_.clear();
+  answered_.clear();
+  const std::uint64_t span = high_ - low_;
+  Requests requests;
+  for (std::uint64_t i = 0; i < probes_at_once; ++i) {
+    const std::uint64_t place = low_ + span * i / probes_at_once;
+    if (const Seq seq = seq_at(place); asked_.emplace(seq, place).second) {
+      requests.push_back(Request::make(Request::Kind::get_header, seq));
+    }
+  }
+  return requests;
+}
+
+Requests LocateTime::on_probe(const Reply& reply) {
+  const Result<Header> header = header_in(reply);
+  if (!header) return fail(header.error());
+  if (header->seq != reply.seq || header->log_id != tail_.log_id) {
+    return fail(
+        {Code::corruption, fmt::format("object {} is not the record object that belongs there", reply.seq)});
+  }
+  if (header->kind != format::Kind::data) {  // as in Locate::on_probe
+    return fail({Code::not_found, fmt::format("object {} went away: a seal is in its place", reply.seq)});
+  }
+  answered_.insert_or_assign(asked_.at(reply.seq), *header);
+  if (answered_.size() < asked_.size()) return {};
+  for (const auto& [place, found] : answered_) {
+    if (found.created_unix_ms >= since_unix_ms_) {
+      high_ = place;
+      at_high_ = position_of(found);
+      break;
+    }
+    low_ = place + 1;
+  }
+  return probe();
+}
+
+Requests LocateTime::fail(Error error) {
+  result_ = Result<Position>(std::move(error));
+  return {};
+}
+
+}  // namespace varve::chain

@@ -1,0 +1,120 @@
+#include "chain/locate_time.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "chain/test_log.h"
+
+namespace varve::chain {
+namespace {
+
+using format::Header;
+namespace flag = format::flag;
+
+TailView view_of(TestLog& log) { return run(log, Survey({.want_history = true})).value(); }
+
+/// Epochs of all lengths, stopped and orderly ones, with a clock that stands or goes on.
+TestChain random_log(TestLog& log, std::minstd_rand& random) {
+  TestChain chain(log, static_cast<std::uint32_t>(1 + random() % 5));
+  std::int64_t now = 1000;
+  for (auto i = random() % 80; i > 0; --i) {
+    chain.set_clock(now += static_cast<std::int64_t>(random() % 3));
+    const auto draw = chain.tail().owned ? random() % 12 : 0;
+    if (draw == 0) {
+      chain.seal(random() % 9 + 1);
+    } else if (draw == 1) {
+      chain.seal(9, flag::ahead);
+    } else {
+      chain.data(static_cast<std::uint32_t>(random() % 4));
+    }
+  }
+  return chain;
+}
+
+TEST(LocateTime, FindsTheFirstObjectOfEveryMomentInAnyLog) {
+  std::minstd_rand random(11);
+  for (int round = 0; round < 200; ++round) {
+    SCOPED_TRACE(round);
+    TestLog log;
+    TestChain chain = random_log(log, random);
+    if (random() % 2 == 0 && chain.tail().owned) {
+      std::size_t index = random() % chain.headers().size();
+      while (chain.headers()[index].kind != format::Kind::data && index > 0) --index;
+      if (index > 0) chain.trim_to(index);
+      chain.data(0);
+      chain.data(1);
+      chain.sweep(false);
+    }
+    const TailView view = view_of(log);
+    for (std::int64_t since = 999; since < 1100; ++since) {
+      const Result<Position> found = run(log, LocateTime(view, since), &random);
+      ASSERT_TRUE(found) << since << ": " << found.error().message();
+      const auto first = std::ranges::find_if(chain.headers(), [&](const Header& header) {
+        return header.kind == format::Kind::data && header.seq >= view.lowest_live() &&
+               header.created_unix_ms >= since;
+      });
+      EXPECT_EQ(*found, first == chain.headers().end() ? view.tail : position_of(*first)) << since;
+    }
+  }
+}
+
+TEST(LocateTime, TakesAFewRoundTripsInALongLog) {
+  TestLog log;
+  TestChain chain(log, 64);
+  for (int i = 0; i < 20'000; ++i) {
+    chain.set_clock(1000 + i);
+    chain.data(2);
+    if (i % 1000 == 999) chain.seal(3);
+  }
+  const TailView view = view_of(log);
+  LocateTime machine(view, 1000 + 12'345);
+  Requests wave = machine.start();
+  std::size_t trips = 0;
+  while (!wave.empty()) {
+    ++trips;
+    Requests next;
+    for (const Request& request : wave) {
+      for (Request& more : machine.on(log.answer(request))) next.push_back(std::move(more));
+    }
+    wave = std::move(next);
+  }
+  ASSERT_TRUE(machine.result());
+  EXPECT_EQ((*machine.result()).offset, 2 * 12'345U);
+  EXPECT_LE(trips, 6U);
+}
+
+TEST(LocateTime, FollowsSealsBackBeyondWhatAHistoryHolds) {
+  TestLog log;
+  TestChain chain(log, 1);
+  for (int i = 0; i < 2500; ++i) {
+    chain.set_clock(i);
+    chain.data(1);
+    chain.seal(2);
+  }
+  chain.data(1);
+  const TailView view = view_of(log);
+  for (const std::int64_t since : {0, 1, 500, 1400, 1500, 2499}) {
+    const Result<Position> found = run(log, LocateTime(view, since));
+    ASSERT_TRUE(found) << since << ": " << found.error().message();
+    EXPECT_EQ(found->offset, static_cast<Offset>(since));
+  }
+}
+
+TEST(LocateTime, ReportsAMissingObjectAsNotFoundAndAWrongOneAsCorruption) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  const TailView view = view_of(log);
+  const Seq seq = chain.headers().at(1).seq;
+  const auto object = log.objects.at(seq);
+  log.objects.erase(seq);
+  EXPECT_EQ(run(log, LocateTime(view, 1000)).error().code(), Code::not_found);
+  log.objects[seq] = log.objects.at(seq + 1);
+  EXPECT_EQ(run(log, LocateTime(view, 1000)).error().code(), Code::corruption);
+  log.objects[seq] = object;
+  EXPECT_EQ(run(log, LocateTime(view, 1000)).value().seq, seq);
+}
+
+}  // namespace
+}  // namespace varve::chain
