@@ -13,10 +13,10 @@ namespace {
 
 constexpr double width = 760;
 constexpr double height = 420;
-constexpr double left = 70;
-constexpr double right = 20;
-constexpr double top = 40;
-constexpr double bottom = 50;
+constexpr double margin_left = 70;
+constexpr double margin_right = 20;
+constexpr double margin_top = 40;
+constexpr double margin_bottom = 50;
 constexpr double nines_max = 4;  // 99.99 %
 constexpr std::array colours{"#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a"};
 
@@ -45,10 +45,12 @@ struct Scale {
   double decade_from;
   double decade_to;
 
-  [[nodiscard]] static double x(double nines) { return left + nines / nines_max * (width - left - right); }
+  [[nodiscard]] static double x(double nines) {
+    return margin_left + nines / nines_max * (width - margin_left - margin_right);
+  }
   [[nodiscard]] double y(double micros) const {
     const double share = (std::log10(micros) - decade_from) / (decade_to - decade_from);
-    return height - bottom - std::clamp(share, 0.0, 1.0) * (height - top - bottom);
+    return height - margin_bottom - std::clamp(share, 0.0, 1.0) * (height - margin_top - margin_bottom);
   }
 };
 
@@ -68,17 +70,17 @@ void draw_axes(std::string& svg, const Scale& scale) {
   auto out = std::back_inserter(svg);
   for (double decade = scale.decade_from; decade <= scale.decade_to; ++decade) {
     const double y = scale.y(std::pow(10, decade));
-    fmt::format_to(out, R"(<line x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}" stroke="#d0d7de"/>)", left,
-                   width - right, y, y);
-    fmt::format_to(out, R"(<text x="{}" y="{:.1f}" text-anchor="end">{}</text>)", left - 8, y + 4,
+    fmt::format_to(out, R"(<line x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}" stroke="#d0d7de"/>)", margin_left,
+                   width - margin_right, y, y);
+    fmt::format_to(out, R"(<text x="{}" y="{:.1f}" text-anchor="end">{}</text>)", margin_left - 8, y + 4,
                    time_text(std::pow(10, decade)));
   }
   for (int nines = 0; nines <= static_cast<int>(nines_max); ++nines) {
     const double x = Scale::x(nines);
-    fmt::format_to(out, R"(<line x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}" stroke="#d0d7de"/>)", x, x, top,
-                   height - bottom);
+    fmt::format_to(out, R"(<line x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}" stroke="#d0d7de"/>)", x, x,
+                   margin_top, height - margin_bottom);
     fmt::format_to(out, R"(<text x="{:.1f}" y="{}" text-anchor="middle">{:g} %</text>)", x,
-                   height - bottom + 20, 100 * (1 - std::pow(10, -nines)));
+                   height - margin_bottom + 20, 100 * (1 - std::pow(10, -nines)));
   }
 }
 
@@ -100,7 +102,7 @@ std::string latency_plot(const std::string& title, const std::vector<Curve>& cur
   std::string svg = fmt::format(
       R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" font-family="sans-serif" font-size="12">)"
       R"(<rect width="100%" height="100%" fill="white"/><text x="{}" y="22" font-size="15">{}</text>)",
-      width, height, left, escaped(title));
+      width, height, margin_left, escaped(title));
   const Scale scale = scale_for(curves);
   draw_axes(svg, scale);
   std::size_t drawn = 0;
@@ -108,14 +110,14 @@ std::string latency_plot(const std::string& title, const std::vector<Curve>& cur
     if (curve.micros.count() == 0) continue;
     const char* const colour = colours[drawn % colours.size()];
     draw_curve(svg, scale, curve, colour);
-    fmt::format_to(std::back_inserter(svg), R"(<text x="{}" y="{}" fill="{}">{}</text>)", left + 12,
-                   top + 16 + 16 * static_cast<double>(drawn), colour, escaped(curve.name));
+    fmt::format_to(std::back_inserter(svg), R"(<text x="{}" y="{}" fill="{}">{}</text>)", margin_left + 12,
+                   margin_top + 16 + 16 * static_cast<double>(drawn), colour, escaped(curve.name));
     ++drawn;
   }
   fmt::format_to(
       std::back_inserter(svg),
       R"(<text x="{}" y="{}" text-anchor="middle">share of requests that took at most so long</text>)",
-      left + (width - left - right) / 2, height - 10);
+      margin_left + (width - margin_left - margin_right) / 2, height - 10);
   return svg + "</svg>\n";
 }
 
