@@ -409,5 +409,32 @@ class Usage(LogTest):
                 self.varve("append", log, input="one\n", exits=USAGE)
 
 
+class Bench(LogTest):
+    def bench(self, workload: str, *options: str) -> dict:
+        return json.loads(self.varve("bench", workload, "--store", "mem://bench", "--rounds", "1", "--json", *options))
+
+    def test_append_has_its_figures_beside_every_baseline(self):
+        plot = self.directory / "acks.svg"
+        baselines = ["bare", "mutex", "unordered", "raw"]
+        figures = self.bench("append", "--seconds", "0.1", "--record-bytes", "16-300", "--producers", "2", "--plot", str(plot),
+                             *(word for name in baselines for word in ("--baseline", name)))
+        for key in ["records_per_second", "bytes_per_second", "ack_p50_us", "ack_p99_us", "ack_p999_us", "puts_per_gib",
+                    "cpu_seconds_per_gib", "peak_memory_bytes", "store_cost_usd"]:
+            self.assertGreater(figures[key], 0, key)
+        for name in baselines:
+            self.assertGreater(figures[f"ratio_to_{name}"], 0, name)
+        self.assertTrue(plot.read_text().startswith("<svg"))
+
+    def test_recover_tail_and_open(self):
+        self.assertGreater(self.bench("recover", "--seconds", "0.1")["ratio_to_raw"], 0)
+        self.assertEqual(self.bench("tail", "--seconds", "0.1", "--records-per-second", "100")["records"], 10)
+        few, more = self.bench("open", "--objects", "10", "--objects", "20", "--idle-seconds", "0.1")["logs"]
+        self.assertEqual((few["objects"], more["objects"], few["idle_requests"]), (10, 20, 0))
+
+    def test_sizes_that_are_none(self):
+        self.varve("bench", "append", "--store", "mem://bench", "--record-bytes", "300-16", exits=USAGE)
+        self.assertIn("the smaller size comes first", self.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
