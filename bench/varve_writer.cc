@@ -29,15 +29,18 @@ class VarveWriter final : public Contestant {
   Result<void> finish() override { return writer_->close(patience); }
 
  private:
-  // Waiting variants exist for single records only; these wait for durability to move instead.
+  // Waiting variants exist for single records only. These wait for durability to move instead, and not
+  // for long: room comes a little after it, and when all is durable it moves no more.
   template <class Try>
   Result<void> until_there_is_room(const Try& attempt) {
-    for (;;) {
+    constexpr auto pause = std::chrono::milliseconds(1);
+    for (auto waited = std::chrono::milliseconds(0);; waited += pause) {
       const auto done = attempt();
       if (done) return {};
-      if (done.error().code() != Code::over_capacity) return done.error();
+      if (done.error().code() != Code::over_capacity || waited > patience) return done.error();
       const Offset durable = writer_->status().durable_offset;
-      if (const Result<void> moved = writer_->wait_durable(durable + 1, patience); !moved) return moved;
+      const Result<void> moved = writer_->wait_durable(durable + 1, pause);
+      if (!moved && moved.error().code() != Code::timed_out) return moved;
     }
   }
 

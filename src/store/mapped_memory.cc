@@ -24,8 +24,6 @@ std::byte* map_aligned(std::size_t bytes) {
   const std::size_t before = round_up(address, huge_page_bytes) - address;
   if (before > 0) munmap(begin, before);
   if (before < huge_page_bytes) munmap(begin + before + bytes, huge_page_bytes - before);
-  // Without huge pages it is slower, and as good.
-  static_cast<void>(madvise(begin + before, bytes, MADV_HUGEPAGE));
   return begin + before;
 }
 
@@ -40,6 +38,12 @@ MappedMemory::MappedMemory(std::size_t bytes) noexcept {
   bytes = mapped_bytes(bytes);
   data_ = bytes < huge_page_bytes ? map(bytes) : map_aligned(bytes);
   if (data_ != nullptr) bytes_ = bytes;
+}
+
+void MappedMemory::advise_huge_pages(std::size_t from, std::size_t to) const noexcept {
+  from = round_up(from, huge_page_bytes);
+  to = std::min(to, bytes_) / huge_page_bytes * huge_page_bytes;
+  if (from < to) static_cast<void>(madvise(data_ + from, to - from, MADV_HUGEPAGE));
 }
 
 std::size_t MappedMemory::mapped_bytes(std::size_t bytes) noexcept { return round_up(bytes, page_bytes); }
@@ -65,7 +69,10 @@ std::shared_ptr<std::byte[]> BodyMemory::take(std::size_t bytes) {
   if (bytes < huge_page_bytes / 2) return std::make_shared_for_overwrite<std::byte[]>(bytes);
   const std::size_t mapped = round_up(bytes, huge_page_bytes);
   MappedMemory memory = take_kept(mapped);
-  if (!memory) memory = MappedMemory(mapped);
+  if (!memory) {
+    memory = MappedMemory(mapped);
+    memory.advise_huge_pages(0, mapped);
+  }
   if (!memory) return nullptr;
   std::byte* const data = memory.data();
   auto kept = std::make_shared<MappedMemory>(std::move(memory));

@@ -1,8 +1,8 @@
 // Large pieces of memory straight from the system, and a stock of them for the next use.
 //
 // A fresh page costs more than filling it: a fault and a cleared page for every 4 KiB is some 0.1 ns a
-// byte in clearing alone and several times that in faults. So pieces of 2 MiB and more lie on huge
-// pages where the system lends them (madvise), and are used again rather than given back.
+// byte in clearing alone and several times that in faults. So what will be filled lies on huge pages,
+// where the system lends them (madvise), and is used again rather than given back.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace varve::store {
 
-/// Zeroed when new, resident only where touched: by pages, huge ones in large pieces.
+/// Zeroed when new, resident only where touched.
 class MappedMemory {
  public:
   MappedMemory() = default;
@@ -27,6 +27,10 @@ class MappedMemory {
   explicit operator bool() const noexcept { return data_ != nullptr; }
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+  /// Bytes [`from`, `to`) will be filled if they are touched at all: huge pages, where whole ones lie
+  /// within. Advice: without them it is slower, and as good.
+  void advise_huge_pages(std::size_t from, std::size_t to) const noexcept;
 
  private:
   std::byte* data_ = nullptr;

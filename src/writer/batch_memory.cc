@@ -17,6 +17,10 @@ BatchMemory MemoryStock::take(std::size_t bytes) {
   }
   if (bytes_ + mapped > bytes_max_) return {};
   BatchMemory memory(bytes);
+  // A small batch touches little of both ends, records from the front and slots from the back, and
+  // should not make more resident. One that goes beyond that fills its middle.
+  constexpr std::size_t small = std::size_t{2} << 20;
+  if (memory.bytes() > 2 * small) memory.advise_huge_pages(small, memory.bytes() - small);
   bytes_ += memory.bytes();
   return memory;
 }
