@@ -71,7 +71,7 @@ std::shared_ptr<std::byte[]> BodyMemory::take(std::size_t bytes) {
   MappedMemory memory = take_kept(mapped);
   if (!memory) {
     memory = MappedMemory(mapped);
-    memory.advise_huge_pages(0, mapped);
+    memory.advise_huge_pages(0, bytes);  // what is left of the last one is not filled
   }
   if (!memory) return nullptr;
   std::byte* const data = memory.data();
