@@ -1,9 +1,11 @@
 """Every command, as a person would type it."""
+import datetime
 import json
 import re
 import signal
 import struct
 import subprocess
+import time
 import unittest
 from pathlib import Path
 
@@ -251,6 +253,29 @@ class Info(LogTest):
         info = self.info()
         self.assertEqual(info["cut_objects"], 0)
         self.varve("verify", self.log)
+
+
+class Seek(LogTest):
+    def test_tail_is_the_last_records(self):
+        self.append(*(str(n) for n in range(10)))
+        self.assertEqual(self.varve("cat", self.log, "--tail", "3"), "7\n8\n9\n")
+        self.assertEqual(self.varve("cat", self.log, "--tail", "0"), "")
+        self.varve("trim", self.log, "--before", "10")
+        self.append("ten")
+        self.assertEqual(self.varve("cat", self.log, "--tail", "99"), "ten\n")
+
+    def test_since_finds_what_was_written_then(self):
+        self.append("before")
+        since = datetime.datetime.now(datetime.timezone.utc)
+        while datetime.datetime.now(datetime.timezone.utc).second == since.second:
+            time.sleep(0.01)  # as written on the command line it counts seconds
+        between = datetime.datetime.now(datetime.timezone.utc)
+        self.append("after")
+        self.assertEqual(self.varve("cat", self.log, "--since", f"{between:%Y-%m-%dT%H:%M:%SZ}"), "after\n")
+        self.assertEqual(self.varve("cat", self.log, "--since", "1h"), "before\nafter\n")
+        self.assertEqual(self.varve("cat", self.log, "--since", "2100-01-01"), "")
+        self.varve("cat", self.log, "--since", "yesterday", exits=USAGE)
+        self.varve("cat", self.log, "--since", "1h", "--tail", "1", exits=USAGE)
 
 
 class CursorCommand(LogTest):

@@ -24,6 +24,13 @@ struct ReaderOptions {
   /// The first record wanted. Unset: the log's start. The end offset itself is valid (nothing yet).
   std::optional<Offset> from = {};
 
+  /// Or: begin with the first record whose `time_unix_ms` is this or later, at the end if there is
+  /// none. Goes by the writers' clocks; where those stepped back it finds one of the places.
+  std::optional<std::int64_t> since_unix_ms = {};
+
+  /// Or: begin so many records before the end; at the start if there are fewer.
+  std::optional<std::uint64_t> last = {};
+
   /// False: `next` ends at the log's present tail. True: it waits there for more.
   bool follow = false;
 

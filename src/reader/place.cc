@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "chain/locate.h"
+#include "chain/locate_time.h"
 
 namespace varve::reader {
 
@@ -33,13 +36,29 @@ std::optional<Position> place_of_start(const Courier& courier, const TailView& v
   return driven ? place : std::nullopt;
 }
 
-Result<Position> place_of(const Courier& courier, const TailView& view, std::optional<Offset> target,
-                          const Patience& patience) {
-  if (!target && view.start_offset() != view.tail.offset) {
-    if (const auto place = place_of_start(courier, view, patience)) return *place;
+/// The offset wanted, as far as the log's ends tell it.
+Offset offset_of(const Wanted& wanted, const TailView& view) {
+  const Offset start = view.start_offset();
+  if (!wanted.last) return wanted.offset.value_or(start);
+  return view.tail.offset - std::min(*wanted.last, view.tail.offset - start);
+}
+
+Result<Place> place_in(const Courier& courier, const TailView& view, const Wanted& wanted,
+                       const Patience& patience) {
+  if (wanted.since_unix_ms) {
+    chain::LocateTime locate(view, *wanted.since_unix_ms);
+    const Result<Position> at = courier::run(courier, locate, patience.deadline, patience.stop);
+    if (!at) return at.error();
+    return Place{view, *at, std::max(at->offset, view.start_offset())};
   }
-  chain::Locate locate(view, target.value_or(view.start_offset()));
-  return courier::run(courier, locate, patience.deadline, patience.stop);
+  const Offset offset = offset_of(wanted, view);
+  if (offset == view.start_offset() && offset != view.tail.offset) {
+    if (const auto at = place_of_start(courier, view, patience)) return Place{view, *at, offset};
+  }
+  chain::Locate locate(view, offset);
+  const Result<Position> at = courier::run(courier, locate, patience.deadline, patience.stop);
+  if (!at) return at.error();
+  return Place{view, *at, offset};
 }
 
 }  // namespace
@@ -57,18 +76,19 @@ Result<TailView> look_at(const Courier& courier, const Patience& patience) {
   return view;
 }
 
-Result<Place> find_place(const Courier& courier, std::optional<Offset> target, const Patience& patience) {
+Result<Place> find_place(const Courier& courier, const Wanted& wanted, const Patience& patience) {
   for (int tries = 1;; ++tries) {
-    Result<TailView> view = look_at(courier, patience);
+    const Result<TailView> view = look_at(courier, patience);
     if (!view) return view.error();
-    Result<Position> at = place_of(courier, *view, target, patience);
-    if (at) return Place{.view = *std::move(view), .at = *at};
-    if (at.error().code() != Code::not_found) return at.error().with_context(name_of(courier.address()));
+    Result<Place> place = place_in(courier, *view, wanted, patience);
+    if (place) return place;
+    if (place.error().code() != Code::not_found)
+      return place.error().with_context(name_of(courier.address()));
     if (tries == tries_max) {
       return Error(
           Code::corruption,
           fmt::format("{}: an object of the log is missing: {}; run `varve verify` to see the extent",
-                      name_of(courier.address()), at.error().message()));
+                      name_of(courier.address()), place.error().message()));
     }
   }
 }

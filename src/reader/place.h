@@ -22,14 +22,20 @@ struct Patience {
 /// Surveys the log. Errors: `not_found` if there is none, and those of `chain::Survey`.
 Result<chain::TailView> look_at(const courier::Courier& courier, const Patience& patience);
 
+/// Where to begin, in one way at most; in none: at the log's start.
+struct Wanted {
+  std::optional<Offset> offset = {};
+  std::optional<std::int64_t> since_unix_ms = {};  ///< the first object made then or later; none: the tail
+  std::optional<std::uint64_t> last = {};          ///< so many records before the end, if there are so many
+};
+
 struct Place {
   chain::TailView view;  ///< as it was when the place was found
   chain::Position at;    ///< of the object that holds the offset (the start: or shortly before), or the tail
+  Offset offset = 0;     ///< of the first record wanted
 };
 
-/// Finds the place of `target`; unset: of the log's start. Errors: `out_of_range` with the valid
-/// range, and as `look_at`.
-Result<Place> find_place(const courier::Courier& courier, std::optional<Offset> target,
-                         const Patience& patience);
+/// Finds what is wanted. Errors: `out_of_range` with the valid range, and as `look_at`.
+Result<Place> find_place(const courier::Courier& courier, const Wanted& wanted, const Patience& patience);
 
 }  // namespace varve::reader

@@ -123,7 +123,7 @@ Reader::Impl::Impl(courier::Courier courier, const ReaderOptions& options, const
       read_ahead_(courier_, {.bytes = options.read_ahead_bytes,
                              .objects = options.read_ahead_objects,
                              .give_up_ms = options.give_up_ms}),
-      offset_(options.from.value_or(place.view.start_offset())),
+      offset_(place.offset),
       stop_token_(stop_source_.get_token()) {
   go_to(place);
 }
@@ -292,7 +292,7 @@ Result<bool> Reader::Impl::nothing_follows(const reader::Patience& patience) con
 
 // Looks for the place of our offset. If that is where we are, then the log is damaged here.
 Result<Reader::Impl::Verdict> Reader::Impl::search(const Error& doubt, const reader::Patience& patience) {
-  const Result<reader::Place> place = reader::find_place(courier_, offset_, patience);
+  const Result<reader::Place> place = reader::find_place(courier_, {.offset = offset_}, patience);
   if (!place) {
     const Code code = place.error().code();
     const bool is_damage = code == Code::corruption || code == Code::foreign || code == Code::unsupported;
@@ -366,9 +366,15 @@ Result<std::unique_ptr<Reader>> Reader::open(LogAddress log, ReaderOptions optio
   if (options.poll_ms < 1 || options.poll_ms > 60'000) {
     return Error(Code::invalid_argument, "poll_ms must be 1 to 60,000");
   }
+  if (options.from.has_value() + options.since_unix_ms.has_value() + options.last.has_value() > 1) {
+    return Error(Code::invalid_argument,
+                 "from, since_unix_ms and last each say where to begin: set one of them");
+  }
   const courier::Courier courier(std::move(log));
   const reader::Patience patience{.deadline = courier::Courier::after(options.give_up_ms), .stop = {}};
-  const Result<reader::Place> place = reader::find_place(courier, options.from, patience);
+  const reader::Wanted wanted{
+      .offset = options.from, .since_unix_ms = options.since_unix_ms, .last = options.last};
+  const Result<reader::Place> place = reader::find_place(courier, wanted, patience);
   if (!place) {
     const Error& error = place.error();
     return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
