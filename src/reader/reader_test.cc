@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string_view>
 #include <thread>
 
@@ -116,6 +117,44 @@ TEST(Reader, OpensAtEveryOffset) {
     EXPECT_EQ(reader->position(), from);
     EXPECT_EQ(read_to_end(*reader), end);
   }
+}
+
+TEST(Reader, BeginsSoManyRecordsBeforeTheEnd) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  for (int i = 0; i < 5; ++i) writer.put(10);
+  writer.trim(25);
+  for (const std::uint64_t last : {0U, 1U, 10U, 24U, 25U, 26U, 1000U}) {
+    const auto reader = open_reader(log, {.last = last});
+    EXPECT_EQ(reader->position(), 50 - std::min<std::uint64_t>(last, 25));
+    EXPECT_EQ(read_to_end(*reader), 50U);
+  }
+}
+
+TEST(Reader, BeginsAtAMoment) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  for (int i = 0; i < 5; ++i) writer.put(10);
+  std::vector<std::int64_t> times;
+  const auto all = open_reader(log);
+  for (Offset i = 0; i < 50; ++i) times.push_back((*all->next(long_enough))->time_unix_ms);
+  for (const std::int64_t since : {INT64_MIN, times.front(), times.back(), times.back() + 1, INT64_MAX}) {
+    const auto reader = open_reader(log, {.since_unix_ms = since});
+    const auto first = std::ranges::find_if(times, [since](std::int64_t time) { return time >= since; });
+    EXPECT_EQ(reader->position(), static_cast<Offset>(first - times.begin())) << since;
+    EXPECT_EQ(read_to_end(*reader), 50U);
+  }
+  // The object of that moment holds the new start in its middle.
+  writer.trim(25);
+  EXPECT_EQ(open_reader(log, {.since_unix_ms = INT64_MIN})->position(), 25U);
+}
+
+TEST(Reader, BeginsInOneWay) {
+  LogBuilder log;
+  log.open();
+  EXPECT_EQ(Reader::open(log.address(), {.from = 0, .last = 1}).error().code(), Code::invalid_argument);
+  EXPECT_EQ(Reader::open(log.address(), {.since_unix_ms = 0, .last = 1}).error().code(),
+            Code::invalid_argument);
 }
 
 TEST(Reader, OpensWithinLargeObjectByItsIndex) {
