@@ -243,6 +243,16 @@ TEST(ReaderFollowing, StopEndsAWaitingNext) {
   EXPECT_FALSE(*record);
 }
 
+TEST(ReaderFollowing, WakeEndsThePauseBetweenPolls) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  const auto reader = open_reader(log, {.follow = true, .poll_ms = 60'000});
+  EXPECT_FALSE(reader->next(std::chrono::milliseconds(1)).value());  // at the tail: a minute's pause begins
+  writer.put(1);
+  reader->wake();
+  EXPECT_TRUE(reader->next(std::chrono::seconds(10)).value());
+}
+
 TEST(ReaderFollowing, StopBeforeNextCountsOnce) {
   LogBuilder log;
   BuiltWriter writer = log.open();
