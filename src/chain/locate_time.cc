@@ -11,7 +11,7 @@ namespace varve::chain {
 using format::Header;
 
 namespace {
-constexpr std::uint64_t probes_at_once = 8;  // as in Locate
+constexpr std::uint64_t moments_at_once = 8;  // as in Locate
 }  // namespace
 
 LocateTime::LocateTime(const TailView& view, std::int64_t since_unix_ms)
@@ -65,8 +65,8 @@ Requests LocateTime::probe() {
   answered_.clear();
   const std::uint64_t span = high_ - low_;
   Requests requests;
-  for (std::uint64_t i = 0; i < probes_at_once; ++i) {
-    const std::uint64_t place = low_ + span * i / probes_at_once;
+  for (std::uint64_t i = 0; i < moments_at_once; ++i) {
+    const std::uint64_t place = low_ + span * i / moments_at_once;
     if (const Seq seq = seq_at(place); asked_.emplace(seq, place).second) {
       requests.push_back(Request::make(Request::Kind::get_header, seq));
     }
