@@ -14,7 +14,8 @@ help:  ## list what there is (this text)
 
 .PHONY: deps
 deps:  ## install the Debian packages that are missing (listed in tools/packages)
-	@tools/install-packages
+	@tools/install-packages build test
+	@tools/install-packages s3 || echo "deps: NO S3 SERVER TO TEST ON: all tests on one will be SKIPPED" >&2
 
 .PHONY: build
 build:  ## build the library and the command, build/release/bin/varve; installs nothing
@@ -32,6 +33,13 @@ demo-s3:  ## the demo on a real S3 server, Ceph's gateway, started for it and st
 	@tools/install-packages build s3
 	@$(MAKE) build
 	@tools/demo-s3
+
+.PHONY: bench-s3
+bench-s3:  ## Varve's PUTs against libcurl's alone on Ceph's gateway, started for it; ARGS="--rounds 9 ..."
+	@tools/install-packages
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target s3_put_bench
+	@tools/bench-s3 $(ARGS)
 
 .PHONY: test
 test: deps  ## all of the checks and tests below, one after the other

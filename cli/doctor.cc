@@ -126,7 +126,8 @@ nlohmann::ordered_json report_json(const DoctorReport& found, const Options& opt
   if (!found.latencies.empty()) {
     settings = {{"window", found.settings.window},
                 {"batch_bytes", found.settings.batch_bytes},
-                {"linger_ms", found.settings.linger_ms}};
+                {"linger_ms", found.settings.linger_ms},
+                {"puts_per_second", found.settings.puts_per_second}};
   }
   return {{"usable", found.usable()},
           {"store", found.store},
@@ -163,9 +164,10 @@ void print_latencies(const DoctorReport& found) {
 
 void print_settings(const RecommendedSettings& settings) {
   fmt::print("\nrecommended\n");
-  fmt::print("  window       {:<10}{}\n", settings.window, settings.why_window);
-  fmt::print("  batch_bytes  {:<10}{}\n", human_bytes(settings.batch_bytes), settings.why_batch_bytes);
-  fmt::print("  linger_ms    {:<10}{}\n", settings.linger_ms, settings.why_linger);
+  fmt::print("  window           {:<10}{}\n", settings.window, settings.why_window);
+  fmt::print("  batch_bytes      {:<10}{}\n", human_bytes(settings.batch_bytes), settings.why_batch_bytes);
+  fmt::print("  linger_ms        {:<10}{}\n", settings.linger_ms, settings.why_linger);
+  fmt::print("  puts_per_second  {:<10}{}\n", settings.puts_per_second, settings.why_puts_per_second);
 }
 
 void print_cost(const MonthlyCost& cost, const Options& options) {

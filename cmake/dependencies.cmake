@@ -4,7 +4,7 @@ find_package(tl-expected REQUIRED)
 find_package(fmt REQUIRED)
 
 find_package(CURL 7.85 REQUIRED)  # since then: CURLOPT_PROTOCOLS_STR
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)  # SSL: a server in the tests
 find_package(pugixml REQUIRED)
 find_package(nlohmann_json REQUIRED)
 

@@ -63,9 +63,11 @@ struct RecommendedSettings {
   std::uint32_t window = 0;
   std::size_t batch_bytes = 0;
   std::uint32_t linger_ms = 0;
+  double puts_per_second = 0;  ///< 0: no bound
   std::string why_window = {};
   std::string why_batch_bytes = {};
   std::string why_linger = {};
+  std::string why_puts_per_second = {};
 };
 
 /// What is written to a log, and how it is used.

@@ -32,7 +32,7 @@ enum class Code : std::uint8_t {
   corruption,        ///< stored data is damaged, or acknowledged data is missing
   foreign,           ///< an object that Varve did not write, or another log's
   unsupported,       ///< a newer format, or a feature this store lacks
-  denied,            ///< the store refused: credentials or permissions
+  denied,            ///< the store refused: credentials, permissions, or there is no such bucket
   no_space,          ///< the store is full
   unavailable,       ///< the store cannot be reached or does not answer properly
   timed_out,         ///< the given time was over first

@@ -1,10 +1,12 @@
 // varve/store.h - the object store under a log: the interface, and how to name one.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -97,6 +99,10 @@ class Store {
   /// True if requests cost money or are rationed, as on S3: writers then bound their rate unless
   /// told otherwise (`WriterOptions::puts_per_second`).
   [[nodiscard]] virtual bool requests_are_priced() const { return false; }
+
+  /// How far the store's clock is ahead of this machine's, to within a few seconds, as it last told;
+  /// nothing if it has not. A log relies on no clock; signatures do.
+  [[nodiscard]] virtual std::optional<std::chrono::seconds> clock_ahead() const { return std::nullopt; }
 };
 
 /// Opens the store that `uri` names.

@@ -90,11 +90,17 @@ RecommendedSettings recommend(const Line& line, bool priced) {
                                                       "next to an upload's {:.1f} ms it is not noticed, and "
                                                       "the window lasts for a p99 of {:.1f} ms",
                                                       line.request_p50_ms, line.request_p99_ms);
+
+  settings.puts_per_second = priced ? priced_puts_per_second : 0;
+  settings.why_puts_per_second =
+      priced ? fmt::format(
+                   "each PUT costs; so many batches that are not full are {:.0f} million a month at most",
+                   priced_puts_per_second * month_s / 1e6)
+             : "no bound: PUTs cost nothing here";
   return settings;
 }
 
-MonthlyCost monthly_cost(const Traffic& traffic, const Prices& prices, const RecommendedSettings& settings,
-                         double puts_per_second_max) {
+MonthlyCost monthly_cost(const Traffic& traffic, const Prices& prices, const RecommendedSettings& settings) {
   MonthlyCost cost;
   const double records = traffic.records_per_second;
   if (records <= 0) return cost;  // an idle log sends nothing
@@ -102,7 +108,7 @@ MonthlyCost monthly_cost(const Traffic& traffic, const Prices& prices, const Rec
   const double full = bytes / static_cast<double>(settings.batch_bytes);
   // A batch that is not full goes out a linger after its first record came.
   double lingering = 1 / (settings.linger_ms / 1000.0 + 1 / records);
-  if (puts_per_second_max > 0) lingering = std::min(lingering, puts_per_second_max);
+  if (settings.puts_per_second > 0) lingering = std::min(lingering, settings.puts_per_second);
   cost.objects_per_second = std::min(records, std::max(full, lingering));
   const double objects = cost.objects_per_second * month_s;
   cost.puts = objects / 1000 * prices.put_per_1000;

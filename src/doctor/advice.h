@@ -27,9 +27,8 @@ struct Line {
 /// `priced`: as `Store::requests_are_priced`.
 [[nodiscard]] RecommendedSettings recommend(const Line& line, bool priced);
 
-/// A month with a writer that has these settings. `puts_per_second_max`: of batches that are not
-/// full, as `WriterOptions::puts_per_second`; 0: no bound.
+/// A month with a writer that has these settings.
 [[nodiscard]] MonthlyCost monthly_cost(const Traffic& traffic, const Prices& prices,
-                                       const RecommendedSettings& settings, double puts_per_second_max);
+                                       const RecommendedSettings& settings);
 
 }  // namespace varve::doctor

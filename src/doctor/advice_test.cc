@@ -76,6 +76,8 @@ TEST(Recommend, AStoreLikeS3) {
   EXPECT_EQ(settings.window, 32U);
   EXPECT_EQ(settings.linger_ms, 3U) << "100 ms / 32 is more than 25 ms / 20";
   EXPECT_THAT(settings.why_window, HasSubstr("Little's law"));
+  EXPECT_EQ(settings.puts_per_second, 100);
+  EXPECT_THAT(settings.why_puts_per_second, HasSubstr("259 million a month"));
 }
 
 TEST(Recommend, AWindowForTheSlowStore) {
@@ -98,6 +100,7 @@ TEST(Recommend, AFastDiskNeedsNoCompany) {
   EXPECT_EQ(settings.batch_bytes, mib);
   EXPECT_EQ(settings.window, 16U);
   EXPECT_EQ(settings.linger_ms, 0U);
+  EXPECT_EQ(settings.puts_per_second, 0) << "no bound";
 }
 
 TEST(Recommend, StaysWithinWhatAWriterTakes) {
@@ -111,33 +114,33 @@ TEST(Recommend, StaysWithinWhatAWriterTakes) {
   }
 }
 
-const RecommendedSettings of_s3{.window = 32, .batch_bytes = 8 * mib, .linger_ms = 3};
+const RecommendedSettings of_s3{.window = 32, .batch_bytes = 8 * mib, .linger_ms = 3, .puts_per_second = 100};
 
 TEST(Cost, SmallTrafficIsBoundedByTheAllowanceOfPuts) {
-  const MonthlyCost cost = monthly_cost({.records_per_second = 1000, .record_bytes = 100}, {}, of_s3, 100);
+  const MonthlyCost cost = monthly_cost({.records_per_second = 1000, .record_bytes = 100}, {}, of_s3);
   EXPECT_EQ(cost.objects_per_second, 100);
   EXPECT_NEAR(cost.puts, 100 * 2'592'000 / 1000.0 * 0.005, 1e-6);
   EXPECT_NEAR(cost.gets, 100 * 2'592'000 / 1000.0 * 0.0004, 1e-6);
 }
 
 TEST(Cost, AFewRecordsAreAnObjectEach) {
-  const MonthlyCost cost = monthly_cost({.records_per_second = 1, .record_bytes = 100}, {}, of_s3, 100);
+  const MonthlyCost cost = monthly_cost({.records_per_second = 1, .record_bytes = 100}, {}, of_s3);
   EXPECT_NEAR(cost.objects_per_second, 1, 0.01);
 }
 
 TEST(Cost, FullBatchesAreNotBounded) {
   const Traffic heavy{.records_per_second = 1e6, .record_bytes = 8192.0};
-  EXPECT_NEAR(monthly_cost(heavy, {}, of_s3, 100).objects_per_second, 8192e6 / (8.0 * mib), 1e-6);
+  EXPECT_NEAR(monthly_cost(heavy, {}, of_s3).objects_per_second, 8192e6 / (8.0 * mib), 1e-6);
 }
 
 TEST(Cost, ARecordLargerThanABatchIsOneObject) {
   const Traffic large{.records_per_second = 200, .record_bytes = 32.0 * mib};
-  EXPECT_EQ(monthly_cost(large, {}, of_s3, 100).objects_per_second, 200);
+  EXPECT_EQ(monthly_cost(large, {}, of_s3).objects_per_second, 200);
 }
 
 TEST(Cost, WhatIsKeptIsPaidFor) {
   const Traffic traffic{.records_per_second = 1024, .record_bytes = 1024, .retained_days = 2, .readers = 3};
-  const MonthlyCost cost = monthly_cost(traffic, {}, of_s3, 100);
+  const MonthlyCost cost = monthly_cost(traffic, {}, of_s3);
   EXPECT_NEAR(cost.stored_gib, 2 * 86'400.0 / 1024, 1e-9);
   EXPECT_NEAR(cost.storage, cost.stored_gib * 0.023, 1e-9);
   EXPECT_NEAR(cost.gets, 3 * cost.puts * 0.0004 / 0.005, 1e-9);
@@ -145,7 +148,7 @@ TEST(Cost, WhatIsKeptIsPaidFor) {
 }
 
 TEST(Cost, AnIdleLogCostsNoRequests) {
-  EXPECT_EQ(monthly_cost({.records_per_second = 0}, {}, of_s3, 100).total(), 0);
+  EXPECT_EQ(monthly_cost({.records_per_second = 0}, {}, of_s3).total(), 0);
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -45,6 +47,15 @@ class PricedStore : public PassingStore {
  public:
   using PassingStore::PassingStore;
   [[nodiscard]] bool requests_are_priced() const override { return true; }
+};
+
+/// Nothing is broken, but its clock or ours is wrong.
+class AheadOfUs : public PassingStore {
+ public:
+  using PassingStore::PassingStore;
+  [[nodiscard]] std::optional<std::chrono::seconds> clock_ahead() const override {
+    return std::chrono::hours(1);
+  }
 };
 
 /// As servers that do not know If-None-Match.

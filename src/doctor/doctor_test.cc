@@ -100,7 +100,7 @@ TEST(Doctor, LatencyIsWhatTheStoreTakes) {
   EXPECT_LT(put.requests_per_second, 1000 / put.p50_ms * 3) << "one at a time";
 }
 
-TEST(Doctor, FilesAreWellAndNoFileStays) {
+TEST(Doctor, FilesAreWellAndNothingStays) {
   std::string directory = testing::TempDir() + "varve-doctor.XXXXXX";
   ASSERT_NE(mkdtemp(directory.data()), nullptr);
   const auto store = open_store("file://" + directory).value();
@@ -109,10 +109,20 @@ TEST(Doctor, FilesAreWellAndNoFileStays) {
   EXPECT_TRUE(report->usable());
   EXPECT_EQ(failing(*report), std::set<std::string>());
   EXPECT_THAT(report->scratch, testing::StartsWith("team/orders/.varve-doctor/"));
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-    EXPECT_TRUE(entry.is_directory()) << entry.path();
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    EXPECT_EQ(entry.path().filename(), ".varve-tmp") << "the store's own folder";
+    EXPECT_TRUE(std::filesystem::is_empty(entry.path()));
   }
   std::filesystem::remove_all(directory);
+}
+
+TEST(Doctor, AWrongClockIsToldAndForbidsNothing) {
+  AheadOfUs store(memory_store());
+  const auto report = examine(store);
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_TRUE(report->usable());
+  EXPECT_EQ(failing(*report), std::set<std::string>{"clock"});
+  EXPECT_THAT(report->capabilities.back().what, HasSubstr("3600 s behind the store's"));
 }
 
 TEST(Doctor, CostIsCountedWhereRequestsCostOrPricesAreGiven) {

@@ -75,8 +75,15 @@ Result<void> Examination::prove_capabilities() {
       return proved;
     }
   }
-  note(Capability::clock, Verdict::not_tested, "a store has no way to tell us its time");
+  compare_clocks();
   return {};
+}
+
+void Examination::compare_clocks() {
+  const auto ahead = patient_.store().clock_ahead();
+  if (!ahead) return note(Capability::clock, Verdict::not_tested, "the store does not tell us its time");
+  const Seen seen = seen_of_clock(*ahead);
+  note(Capability::clock, seen.ok ? Verdict::ok : Verdict::fails, seen.what);
 }
 
 void Examination::note(Capability capability, Verdict verdict, std::string what) {
@@ -192,8 +199,7 @@ void Examination::advise() {
   const bool priced = patient_.store().requests_are_priced();
   report_.settings = recommend(line_of(report_.latencies), priced);
   if (priced || options_.prices) {
-    report_.cost = monthly_cost(options_.traffic, options_.prices.value_or(Prices{}), report_.settings,
-                                priced ? priced_puts_per_second : 0);
+    report_.cost = monthly_cost(options_.traffic, options_.prices.value_or(Prices{}), report_.settings);
   }
 }
 

@@ -30,6 +30,7 @@ class Examination {
 
   /// Tries one capability and reports what it saw.
   Result<void> prove(Capability capability, const std::function<Result<Seen>(const Trial&)>& check);
+  void compare_clocks();
   void note(Capability capability, Verdict verdict, std::string what);
   Result<void> time(const Load& load, const Send& send);
 

@@ -40,6 +40,17 @@ std::string flaw_of_pages(std::span<const std::vector<std::string>> pages, std::
   return fmt::format("{} of {} names: pages leave some out", found.size(), wanted.size());
 }
 
+Seen seen_of_clock(std::chrono::seconds ahead) {
+  // Dates are in whole seconds, and take their time to come.
+  constexpr std::chrono::seconds exact{5};
+  constexpr std::chrono::seconds bearable{60};
+  const auto off = std::chrono::abs(ahead);
+  if (off <= exact) return {true, "the store's time is ours"};
+  const std::string what = fmt::format("this machine's clock is {} s {} the store's", off.count(),
+                                       ahead.count() > 0 ? "behind" : "ahead of");
+  return {off <= bearable, off <= bearable ? what : what + ": set it (NTP)"};
+}
+
 bool prevents_looking(Code code) noexcept {
   switch (code) {
     case Code::denied:
@@ -90,7 +101,8 @@ std::string_view why_it_matters(Capability capability) noexcept {
     case Capability::remove:
       return "a trim could not free space; no record is in danger";
     case Capability::clock:
-      return "S3 refuses signatures that are 15 minutes off; the log itself relies on no clock";
+      return "S3 refuses what is 15 minutes off, so that every opening costs a refused request more; "
+             "the log itself relies on no clock";
   }
   return "";
 }

@@ -1,6 +1,7 @@
 // What trials prove. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -31,6 +32,9 @@ struct Race {
 /// time; empty if nothing is.
 [[nodiscard]] std::string flaw_of_pages(std::span<const std::vector<std::string>> pages, std::size_t limit,
                                         std::span<const std::string> wanted);
+
+/// What a store's clock shows that is so far ahead of ours.
+[[nodiscard]] Seen seen_of_clock(std::chrono::seconds ahead);
 
 /// The errors that keep us from looking; all others are a store's way of saying that it cannot.
 [[nodiscard]] bool prevents_looking(Code code) noexcept;

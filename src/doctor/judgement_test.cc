@@ -38,6 +38,16 @@ TEST(Pages, WhatIsWrongIsNamed) {
   EXPECT_THAT(flaw_of_pages(Pages{}, 2, wanted), HasSubstr("0 of 3"));
 }
 
+TEST(Clock, IsOursOrAFewSecondsOffOrToBeSet) {
+  using std::chrono::seconds;
+  EXPECT_TRUE(seen_of_clock(seconds(-2)).ok);
+  EXPECT_THAT(seen_of_clock(seconds(-2)).what, HasSubstr("the store's time is ours"));
+  EXPECT_TRUE(seen_of_clock(seconds(30)).ok);
+  EXPECT_THAT(seen_of_clock(seconds(30)).what, HasSubstr("30 s behind the store's"));
+  EXPECT_FALSE(seen_of_clock(seconds(-900)).ok);
+  EXPECT_THAT(seen_of_clock(seconds(-900)).what, HasSubstr("900 s ahead of the store's: set it (NTP)"));
+}
+
 TEST(Usable, OnlyWhatALogNeedsDecides) {
   const auto report = [](Capability capability, Verdict verdict) {
     DoctorReport found;

@@ -93,7 +93,7 @@ void live(const Case& trial) {
   EXPECT_TRUE(of_second.failed().empty());
 
   // The writers' and readers' buffers, their connections' and the proxy's, and the allocator's share.
-  EXPECT_LE(peak_resident_bytes() - before, 64 * mib);
+  EXPECT_LE(peak_resident_bytes(), before + 64 * mib);
   EXPECT_EQ(follow(direct, seed, trial.records / 4, trial.records, deadline), "");
   const auto report = verify(direct);
   ASSERT_TRUE(report) << report.error().message();

@@ -103,4 +103,8 @@ Result<bool> Directories::make(const std::string& path) {
   return file_error(errno, "make the directory", path);
 }
 
+void Directories::prune(std::string path) const {
+  while (path.size() > root_.size() && ::rmdir(path.c_str()) == 0) path = parent_of(path);
+}
+
 }  // namespace varve::store

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "store/file/descriptor.h"
+#include "store/descriptor.h"
 #include "varve/result.h"
 
 namespace varve::store {
@@ -60,6 +60,10 @@ class Directories {
 
   /// Opens the directory at `path`; nothing if there is none.
   Result<std::shared_ptr<Directory>> find(const std::string& path);
+
+  /// Removes the directory at `path` and those above it, below the root, as far as they are empty.
+  /// Whoever is about to give a file a name there learns that it has vanished.
+  void prune(std::string path) const;
 
  private:
   static constexpr std::size_t kept_max = 64;

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "store/bytes.h"
-#include "store/file/descriptor.h"
+#include "store/descriptor.h"
 #include "store/file/file_error.h"
 #include "store/file/listing.h"
 #include "store/file/staged_file.h"
@@ -26,10 +26,21 @@ constexpr std::size_t worker_count = 8;
 Error after_naming(const Error& error) { return error.with_outcome(WriteOutcome::unknown); }
 
 /// A failure to give the name. What is no plain refusal (EIO, a network file system's time-out) may
-/// have happened all the same; a directory that vanished is made again by the next try.
+/// have happened all the same.
 Error while_naming(const Error& error) {
-  if (error.code() == Code::not_found) return {Code::unavailable, error.message() + "; try again"};
   return error.code() == Code::unavailable ? after_naming(error) : error;
+}
+
+/// What `write` writes, again when the object's directory vanished on the way (`not_found`): whoever
+/// removes the last object of a directory removes that, too.
+template <class Write>
+Result<void> in_a_directory_that_stays(const Write& write) {
+  constexpr int tries = 16;
+  Result<void> written = write();
+  for (int i = 1; i < tries && !written && written.error().code() == Code::not_found; ++i) written = write();
+  if (written || written.error().code() != Code::not_found) return written;
+  return Error(Code::unavailable,
+               written.error().message() + "; its directory cannot be made, or vanishes again and again");
 }
 
 Result<Bytes> read_range(int fd, ByteRange range, const std::string& path) {
@@ -58,13 +69,14 @@ std::string FileStore::describe() const { return "file://" + root_; }
 
 void FileStore::put_if_absent(std::string key, Bytes body, Done<void> done) {
   workers_.run<void>(std::move(done), [this, key = std::move(key), body = std::move(body)] {
-    return do_put_if_absent(key, body);
+    return in_a_directory_that_stays([&] { return do_put_if_absent(key, body); });
   });
 }
 
 void FileStore::put(std::string key, Bytes body, Done<void> done) {
-  workers_.run<void>(std::move(done),
-                     [this, key = std::move(key), body = std::move(body)] { return do_put(key, body); });
+  workers_.run<void>(std::move(done), [this, key = std::move(key), body = std::move(body)] {
+    return in_a_directory_that_stays([&] { return do_put(key, body); });
+  });
 }
 
 void FileStore::get(std::string key, ByteRange range, Done<Bytes> done) {
@@ -183,6 +195,7 @@ Result<std::vector<RemoveFailure>> FileStore::do_remove(const std::vector<std::s
       failures.push_back({.key = *key, .error = file_error(errno, "remove", path + "/" + name)});
     }
     if (auto synced = (*directory)->sync(); !synced) return synced.error();
+    directories_.prune(path);
   }
   return failures;
 }

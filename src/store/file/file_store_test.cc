@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "store/blocking.h"
 #include "store/bytes.h"
@@ -108,6 +109,38 @@ TEST_F(FileStoreTest, GoesOnAfterItsFolderWasReplaced) {
   fs::remove_all(root_);
   EXPECT_TRUE(put_if_absent_now(store, "log/1", copy_bytes("x")));
   EXPECT_TRUE(put_now(store, "log/1", copy_bytes("x")));
+}
+
+TEST_F(FileStoreTest, EmptiedFoldersGo) {
+  FileStore store(root_);
+  ASSERT_TRUE(put_if_absent_now(store, "a/b/c/1", copy_bytes("x")));
+  ASSERT_TRUE(put_if_absent_now(store, "a/2", copy_bytes("x")));
+  ASSERT_TRUE(remove_now(store, {"a/b/c/1"}));
+  EXPECT_FALSE(fs::exists(root_ / "a/b"));
+  EXPECT_TRUE(fs::exists(root_ / "a/2"));
+  ASSERT_TRUE(remove_now(store, {"a/2"}));
+  EXPECT_FALSE(fs::exists(root_ / "a"));
+  EXPECT_TRUE(fs::exists(root_)) << "that is somebody else's";
+}
+
+// What one makes the other may be about to remove, with the folder that both are in.
+TEST_F(FileStoreTest, FoldersThatGoAreMadeAgainByThoseWhoWrite) {
+  const auto come_and_go = [this](const std::string& name) {
+    FileStore store(root_);
+    for (int i = 0; i < 100; ++i) {
+      const auto created = put_if_absent_now(store, "a/b/" + name, copy_bytes("x"));
+      ASSERT_TRUE(created) << created.error().message();
+      const auto replaced = put_now(store, "a/b/" + name, copy_bytes("y"));
+      ASSERT_TRUE(replaced) << replaced.error().message();
+      ASSERT_TRUE(get_now(store, "a/b/" + name));
+      const auto removed = remove_now(store, {"a/b/" + name});
+      ASSERT_TRUE(removed && removed->empty());
+    }
+  };
+  std::thread other(come_and_go, "other");
+  come_and_go("one");
+  other.join();
+  EXPECT_FALSE(fs::exists(root_ / "a"));
 }
 
 TEST_F(FileStoreTest, ProcessesRaceForANameAndOneWins) {

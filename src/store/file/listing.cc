@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/file/descriptor.h"
+#include "store/descriptor.h"
 #include "store/file/file_error.h"
 #include "store/file/staged_file.h"
 #include "store/key.h"

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "store/file/descriptor.h"
+#include "store/descriptor.h"
 #include "store/file/directory.h"
 #include "varve/result.h"
 

@@ -90,6 +90,18 @@ std::string value(const HttpRequest& request, std::string_view name) {
   return "(none)";
 }
 
+TEST(Dates, AreReadAsServersMayWriteThem) {
+  EXPECT_EQ(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784'111'777);
+  EXPECT_EQ(parse_http_date("Thu, 01 Jan 1970 00:00:00 GMT"), 0);
+  EXPECT_EQ(parse_http_date("Tue, 29 Feb 2028 23:59:60 GMT"), 1'835'481'600);
+  for (const char* wrong :
+       {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 CET",
+        "Sun, 31 Nov 1994 08:49:37 GMT", "Sun, 06 anF 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sun, 06 Nov 1994 08-49-37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov  994 08:49:37 GMT"}) {
+    EXPECT_EQ(parse_http_date(wrong), std::nullopt) << wrong;
+  }
+}
+
 TEST(RequestsOf, Puts) {
   const Requests requests(settings());
   const HttpRequest created = requests.put("a b/ä", copy_bytes("x"), true);

@@ -47,12 +47,11 @@ class S3Examples : public testing::Test {
     headers.push_back({"host", "examplebucket.s3.amazonaws.com"});
     headers.push_back({"x-amz-content-sha256", std::string(payload_hash)});
     headers.push_back({"x-amz-date", "20130524T000000Z"});
-    return authorization(request_, headers, payload_hash, {.region = "us-east-1"}, keys_);
+    return Signer({.region = "us-east-1"}, keys_).authorization(request_, headers, payload_hash);
   }
 
   Credentials keys_{.access_key_id = "AKIAIOSFODNN7EXAMPLE",
                     .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
-
                     .source = "test"};
   HttpRequest request_;
 };
@@ -92,13 +91,12 @@ TEST_F(S3Examples, AListing) {
 std::string suite_signature(HttpRequest request, std::vector<Header> more = {}) {
   std::vector<Header> headers = {{"x-amz-date", "20150830T123600Z"}, {"host", "example.amazonaws.com"}};
   headers.insert(headers.end(), more.begin(), more.end());
-  const std::string value =
-      authorization(request, headers, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-                    {.region = "us-east-1", .service = "service"},
-                    {.access_key_id = "AKIDEXAMPLE",
-                     .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-
-                     .source = "test"});
+  Signer signer({.region = "us-east-1", .service = "service"},
+                {.access_key_id = "AKIDEXAMPLE",
+                 .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+                 .source = "test"});
+  const std::string value = signer.authorization(
+      request, headers, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   return value.substr(value.rfind('=') + 1);
 }
 
@@ -111,6 +109,28 @@ TEST(SuiteVectors, GetVanillaQueryOrderKeyCase) {
   EXPECT_EQ(
       suite_signature({.path = "/", .query = encode_query({{"Param2", "value2"}, {"Param1", "value1"}})}),
       "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
+}
+
+TEST(SuiteVectors, GetSpaceNormalized) {
+  EXPECT_EQ(suite_signature({.path = encode_path("/example space/")}),
+            "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741");
+}
+
+TEST(SuiteVectors, GetUnreserved) {
+  const std::string all = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  EXPECT_EQ(suite_signature({.path = encode_path("/" + all)}),
+            "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f");
+}
+
+TEST(SuiteVectors, GetVanillaUtf8Query) {
+  EXPECT_EQ(suite_signature({.path = "/", .query = encode_query({{"ሴ", "bar"}})}),
+            "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04");
+}
+
+TEST(SuiteVectors, GetVanillaQueryOrderValue) {
+  EXPECT_EQ(
+      suite_signature({.path = "/", .query = encode_query({{"Param1", "value2"}, {"Param1", "value1"}})}),
+      "5772eed61e12b33fae39ee5e7012498b51d56abc0abb7c60486157bd471c4694");
 }
 
 TEST(SuiteVectors, GetVanillaQueryUnreserved) {
@@ -137,8 +157,8 @@ TEST(Signature, SendsWhatItSigns) {
                          .session_token = Secret("t"),
                          .source = "test"};
   const HttpRequest request{.method = Method::put, .path = "/k", .headers = {{"if-none-match", "*"}}};
-  const auto headers = signed_headers(request, "h:1", {.region = "r"}, keys,
-                                      std::chrono::system_clock::from_time_t(1440938160));
+  const auto headers =
+      Signer({.region = "r"}, keys).sign(request, "h:1", std::chrono::system_clock::from_time_t(1440938160));
   ASSERT_EQ(headers.size(), 6u);
   EXPECT_EQ(headers[2], (Header{"x-amz-date", "20150830T123600Z"}));
   EXPECT_EQ(headers[3], (Header{"x-amz-content-sha256", "UNSIGNED-PAYLOAD"}));
@@ -150,15 +170,27 @@ TEST(Signature, SendsWhatItSigns) {
 
 // The order that whole header lines would get wrong: ':' sorts after '-'.
 TEST(Signature, SortsHeaderNamesNotLines) {
-  const std::string value =
-      authorization({.path = "/"},
-                    {{"x-amz-server-side-encryption-aws-kms-key-id", "k"},
-                     {"x-amz-server-side-encryption", "aws:kms"},
-                     {"x-amz-date", "20150830T123600Z"}},
-                    "UNSIGNED-PAYLOAD", {.region = "r"},
-                    {.access_key_id = "A", .secret_access_key = Secret("s"), .source = "test"});
+  Signer signer({.region = "r"}, {.access_key_id = "A", .secret_access_key = Secret("s"), .source = "test"});
+  const std::string value = signer.authorization({.path = "/"},
+                                                 {{"x-amz-server-side-encryption-aws-kms-key-id", "k"},
+                                                  {"x-amz-server-side-encryption", "aws:kms"},
+                                                  {"x-amz-date", "20150830T123600Z"}},
+                                                 "UNSIGNED-PAYLOAD");
   EXPECT_NE(value.find("x-amz-date;x-amz-server-side-encryption;x-amz-server-side-encryption-aws-kms-key-id"),
             std::string::npos);
+}
+
+// The key that a signer remembers is one day's.
+TEST(Signature, ADayLaterTheKeyIsAnother) {
+  const Credentials keys{.access_key_id = "A", .secret_access_key = Secret("s"), .source = "test"};
+  const HttpRequest request{.path = "/k"};
+  const auto today = std::chrono::system_clock::from_time_t(1440938160);
+  Signer through_the_night({.region = "r"}, keys);
+  const auto before = through_the_night.sign(request, "h", today);
+  EXPECT_EQ(through_the_night.sign(request, "h", today), before);
+  const auto tomorrow = today + std::chrono::hours(24);
+  EXPECT_EQ(through_the_night.sign(request, "h", tomorrow),
+            Signer({.region = "r"}, keys).sign(request, "h", tomorrow));
 }
 
 }  // namespace

@@ -74,8 +74,9 @@ void Engine::pump(std::deque<OperationId>& queue, std::uint32_t limit, const std
 void Engine::start(OperationId id, Pursuit& pursuit, Moment now) {
   pursuit.state = State::under_way;
   pursuit.first_sent = now;
+  pursuit.hedged = false;
   hedging_.earn();
-  send(id, pursuit, now);
+  send(id, pursuit, false, now);
   const auto kind = pursuit.operation->hedged_as();
   const auto patience =
       settings_.hedge && kind ? hedging_.patience(*kind, pursuit.operation->bytes()) : std::nullopt;
@@ -84,10 +85,11 @@ void Engine::start(OperationId id, Pursuit& pursuit, Moment now) {
             patience ? std::optional(now + std::max<Span>(*patience, patience_min)) : std::nullopt);
 }
 
-void Engine::send(OperationId id, Pursuit& pursuit, Moment now) {
+void Engine::send(OperationId id, Pursuit& pursuit, bool duplicate, Moment now) {
   const AttemptId attempt = next_attempt_++;
   const bool background = pursuit.operation->background();
-  attempts_.emplace(attempt, Attempt{.operation = id, .sent = now, .background = background});
+  attempts_.emplace(attempt,
+                    Attempt{.operation = id, .sent = now, .background = background, .duplicate = duplicate});
   pursuit.outstanding.push_back(attempt);
   ++pursuit.sent;
   ++in_flight_;
@@ -119,7 +121,9 @@ void Engine::alarm_rang(OperationId id, Moment now) {
 void Engine::hedge(OperationId id, Pursuit& pursuit, Moment now) {
   // What waits goes first, and a store that throttles is not asked twice.
   if (held_ || !queue_.empty() || in_flight_ >= pacing_.limit() || now >= pursuit.deadline) return;
-  if (hedging_.spend()) send(id, pursuit, now);
+  if (!hedging_.spend()) return;
+  pursuit.hedged = true;
+  send(id, pursuit, true, now);
 }
 
 void Engine::answered(AttemptId attempt_id, HttpAnswer&& answer, Moment now, std::int64_t now_unix_s) {
@@ -131,17 +135,19 @@ void Engine::answered(AttemptId attempt_id, HttpAnswer&& answer, Moment now, std
   if (attempt.background) --background_in_flight_;
   Pursuit& pursuit = pursuits_.at(attempt.operation);
   std::erase(pursuit.outstanding, attempt_id);
-  settle(attempt.operation, pursuit.operation->judge(std::move(answer), now_unix_s), attempt.sent, now);
+  settle(attempt, pursuit.operation->judge(std::move(answer), now_unix_s), now);
   pump(now);
 }
 
-void Engine::settle(OperationId id, Verdict verdict, Moment attempt_sent, Moment now) {
+void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
+  const OperationId id = attempt.operation;
   Pursuit& pursuit = pursuits_.at(id);
   pursuit.may_have_landed = pursuit.may_have_landed || verdict.may_have_landed;
   if (verdict.error) pursuit.last_error = verdict.error;
   switch (verdict.next) {
     case Next::done:
       pacing_.succeeded();
+      if (pursuit.hedged) hedging_.settled(attempt.duplicate);
       return succeed(id, now);
     case Next::more:
       pacing_.succeeded();
@@ -151,7 +157,7 @@ void Engine::settle(OperationId id, Verdict verdict, Moment attempt_sent, Moment
     case Next::give_up:
       return maybe_taken(id, pursuit, *std::move(verdict.error), now);
     case Next::throttled:
-      pacing_.throttled(attempt_sent, now);
+      pacing_.throttled(attempt.sent, now);
       return try_again(id, pursuit, verdict, now);
     case Next::retry:
       return try_again(id, pursuit, verdict, now);
@@ -159,6 +165,12 @@ void Engine::settle(OperationId id, Verdict verdict, Moment attempt_sent, Moment
       constexpr std::uint32_t credential_failures_max = 2;
       if (++pursuit.credential_failures > credential_failures_max) return fail(id, *verdict.error);
       wire_.credentials_refused();
+      return try_again(id, pursuit, verdict, now);
+    }
+    case Next::clock: {
+      constexpr std::uint32_t clock_failures_max = 2;
+      if (++pursuit.clock_failures > clock_failures_max) return fail(id, *verdict.error);
+      wire_.clock_refused(*verdict.clock_ahead_s);
       return try_again(id, pursuit, verdict, now);
     }
   }

@@ -34,6 +34,8 @@ class Wire {
   virtual void cancel(AttemptId attempt) = 0;
   /// The store refused the credentials: they should be fetched anew.
   virtual void credentials_refused() = 0;
+  /// The store's clock is so far ahead of ours: what is sent from now on should be signed by it.
+  virtual void clock_refused(std::int64_t ahead_s) = 0;
 };
 
 /// Not thread-safe. `now` never goes backwards.
@@ -75,9 +77,11 @@ class Engine {
     Moment first_sent;  // of the present try
     std::optional<Moment> alarm;
     std::vector<AttemptId> outstanding;  // two while hedged
+    bool hedged = false;                 // in the present try
     std::uint32_t sent = 0;              // attempts ever
     std::uint32_t failures = 0;
     std::uint32_t credential_failures = 0;
+    std::uint32_t clock_failures = 0;
     bool may_have_landed = false;
     std::optional<Error> last_error;
     std::optional<Error> taken;  // one of a pair met an object: perhaps the other's
@@ -86,16 +90,17 @@ class Engine {
     OperationId operation;
     Moment sent;
     bool background;
+    bool duplicate;
   };
 
   void enqueue(OperationId id, Pursuit& pursuit, bool first);
   void pump(Moment now);
   void pump(std::deque<OperationId>& queue, std::uint32_t limit, const std::uint32_t& in_flight, Moment now);
   void start(OperationId id, Pursuit& pursuit, Moment now);
-  void send(OperationId id, Pursuit& pursuit, Moment now);
+  void send(OperationId id, Pursuit& pursuit, bool duplicate, Moment now);
   void alarm_rang(OperationId id, Moment now);
   void hedge(OperationId id, Pursuit& pursuit, Moment now);
-  void settle(OperationId id, Verdict verdict, Moment attempt_sent, Moment now);
+  void settle(const Attempt& attempt, Verdict verdict, Moment now);
   void maybe_taken(OperationId id, Pursuit& pursuit, Error error, Moment now);
   void try_again(OperationId id, Pursuit& pursuit, const Verdict& verdict, Moment now);
   void succeed(OperationId id, Moment now);

@@ -115,6 +115,7 @@ class EngineTest : public testing::Test, public Wire {
   std::vector<AttemptId> cancelled_;
   std::size_t sent_total_ = 0;
   int credentials_refused_ = 0;
+  std::int64_t clock_ahead_s_ = 0;
   std::map<int, Ended> ended_;
   std::vector<RemoveFailure> failures_;
 
@@ -139,6 +140,7 @@ class EngineTest : public testing::Test, public Wire {
     cancelled_.push_back(attempt);
   }
   void credentials_refused() override { ++credentials_refused_; }
+  void clock_refused(std::int64_t ahead_s) override { clock_ahead_s_ = ahead_s; }
 };
 
 TEST_F(EngineTest, ASuccessEndsOnce) {
@@ -243,6 +245,27 @@ TEST_F(EngineTest, ThrottlingSlowsEveryoneAndRecovers) {
     answer(status(200));
   }
   EXPECT_EQ(engine_->concurrency_limit(), 8U);
+}
+
+// As when a log is opened: many reads at once, and a store that has enough of them.
+TEST_F(EngineTest, ReadsAreSlowedDownAndSlowDownToo) {
+  for (int i = 0; i < 20; ++i) get();
+  EXPECT_EQ(sent_.size(), 8U);
+  while (!sent_.empty() && engine_->concurrency_limit() == 8) answer(status(429));
+  EXPECT_EQ(engine_->concurrency_limit(), 4U);
+  while (!sent_.empty()) answer(status(429));
+  int most = 0;
+  HttpAnswer good = status(206);
+  good.content_range = ContentRange{.begin = 0, .last = 0};
+  good.body = copy_bytes("x");
+  for (int i = 0; i < 200 && !engine_->idle(); ++i) {
+    pass(seconds(5));
+    most = std::max(most, static_cast<int>(sent_.size()));
+    while (!sent_.empty()) answer(good);
+  }
+  EXPECT_TRUE(engine_->idle());
+  EXPECT_LE(most, 6) << "four, and what the successes have earned";
+  EXPECT_GT(engine_->concurrency_limit(), 4U) << "and recovers";
 }
 
 TEST_F(EngineTest, RetryAfterIsObeyed) {
@@ -363,11 +386,31 @@ TEST_F(EngineTest, DuplicatesKeepToTheirBudget) {
   for (int i = 0; i < 400; ++i) {
     put();
     pass(milliseconds(30));
-    while (!sent_.empty()) answer(status(200));
+    while (!sent_.empty()) answer(newest(), status(200));
   }
   const std::size_t duplicates = sent_total_ - before - 400;
   EXPECT_GE(duplicates, 20U);
   EXPECT_LE(duplicates, 30U) << "5 % of 500, and what was there at first";
+}
+
+// All requests are slow and the first sending is answered first: the store is busy.
+TEST_F(EngineTest, DuplicatesThatAreOfNoUseBecomeRare) {
+  teach();
+  const auto duplicates_in = [this](int requests, bool they_win) {
+    const std::size_t before = sent_total_;
+    for (int i = 0; i < requests; ++i) {
+      put();
+      pass(milliseconds(30));
+      while (!sent_.empty()) answer(they_win ? newest() : sent_.begin()->first, status(200));
+    }
+    return sent_total_ - before - static_cast<std::size_t>(requests);
+  };
+  duplicates_in(600, false);
+  const std::size_t rare = duplicates_in(400, false);
+  EXPECT_GE(rare, 1U) << "or it would never be noticed when they are of use again";
+  EXPECT_LE(rare, 4U);
+  duplicates_in(2000, true);
+  EXPECT_GE(duplicates_in(400, true), 16U);
 }
 
 TEST_F(EngineTest, ReplacingPutsAndAFlagAreNotHedged) {
@@ -405,6 +448,24 @@ TEST_F(EngineTest, CredentialsThatStayBadEndInDenied) {
   }
   EXPECT_EQ(code(id), Code::denied);
   EXPECT_EQ(outcome(id), WriteOutcome::not_written);
+}
+
+TEST_F(EngineTest, AWrongClockIsCorrectedAndTheRequestGoesOn) {
+  const int id = put();
+  HttpAnswer skewed = status(403, "RequestTimeTooSkewed");
+  skewed.date_unix_s = 3600;  // the test's clock says 0
+  answer(skewed);
+  EXPECT_EQ(clock_ahead_s_, 3600);
+  pass(seconds(1));
+  answer(status(200));
+  EXPECT_TRUE(succeeded(id));
+  const int hopeless = put();
+  for (int i = 0; i < 3; ++i) {
+    answer(skewed);
+    pass(seconds(1));
+  }
+  EXPECT_EQ(code(hopeless), Code::denied);
+  EXPECT_EQ(outcome(hopeless), WriteOutcome::not_written);
 }
 
 TEST_F(EngineTest, WithoutCredentialsWhatWaitsFailsWithTheReason) {

@@ -9,7 +9,8 @@ namespace {
 constexpr std::size_t remembered = 256;
 constexpr std::uint32_t sort_every = 16;
 constexpr std::size_t enough = 32;
-constexpr double share = 0.05;
+constexpr double share_max = 0.05;
+constexpr double share_min = 0.005;   // to notice when they are of use again
 constexpr double allowance_max = 10;  // a quiet hour must not pay for a storm
 }  // namespace
 
@@ -44,12 +45,21 @@ void Hedging::observe(Kind kind, std::uint64_t bytes, Span taken) {
   recent_[class_of(kind, bytes)].add(taken);
 }
 
-void Hedging::earn() noexcept { allowance_ = std::min(allowance_ + share, allowance_max); }
+void Hedging::earn() noexcept {
+  // With half of them of use the budget is whole: a straggler and its duplicate are two draws.
+  const double share = std::clamp(2 * use_ * share_max, share_min, share_max);
+  allowance_ = std::min(allowance_ + share, allowance_max);
+}
 
 bool Hedging::spend() noexcept {
   if (allowance_ < 1) return false;
   allowance_ -= 1;
   return true;
+}
+
+void Hedging::settled(bool by_duplicate) noexcept {
+  constexpr double weight = 0.125;
+  use_ += weight * ((by_duplicate ? 1.0 : 0.0) - use_);
 }
 
 }  // namespace varve::store::s3

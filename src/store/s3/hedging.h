@@ -25,11 +25,15 @@ class Hedging {
   /// A request was answered properly after `taken`, counted from its first sending.
   void observe(Kind kind, std::uint64_t bytes, Span taken);
 
-  /// A request was sent: earns a twentieth of a duplicate.
+  /// A request was sent: earns up to a twentieth of a duplicate, less where duplicates are of no use.
   void earn() noexcept;
 
   /// Takes a duplicate from what was earned. False if there is none.
   [[nodiscard]] bool spend() noexcept;
+
+  /// A request that had a duplicate was answered properly, by that or by the first sending. A store
+  /// that is slow because it is busy answers in order, and duplicates only make it busier.
+  void settled(bool by_duplicate) noexcept;
 
  private:
   /// The latest latencies of one kind and size class, and their 95th percentile now and then.
@@ -50,6 +54,7 @@ class Hedging {
 
   std::array<Recent, 2 * size_classes> recent_;
   double allowance_ = 1;
+  double use_ = 1;  // how many of the latest duplicates were answered first
 };
 
 }  // namespace varve::store::s3

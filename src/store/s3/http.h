@@ -35,7 +35,9 @@ struct HttpRequest {
 /// Why no whole answer came. What it means for a write is `HttpAnswer::request_arrived`.
 enum class Failure : std::uint8_t {
   unreachable,  ///< no connection: name, route, refused, proxy
-  untrusted,    ///< the TLS handshake failed: certificate or protocol
+  untrusted,    ///< the server's certificate is from nobody that we trust
+  misnamed,     ///< the server's certificate is another host's
+  handshake,    ///< TLS could not be agreed on, or the connection broke meanwhile
   interrupted,  ///< the connection broke
   timed_out,    ///< too slow, or silent for too long
   malformed,    ///< not HTTP, or more than `answer_bytes_max`
@@ -46,6 +48,10 @@ struct ContentRange {
   std::uint64_t begin = 0;
   std::uint64_t last = 0;  ///< included
 };
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT" in seconds since 1970: the only form in which servers may write a
+/// date (RFC 9110, 5.6.7). Nothing for anything else.
+[[nodiscard]] std::optional<std::int64_t> parse_http_date(std::string_view text) noexcept;
 
 struct HttpAnswer {
   int status = 0;                  ///< 0: none came

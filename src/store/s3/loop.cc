@@ -92,8 +92,9 @@ void Loop::run() {
     ask_for_credentials();
     engine_.tick(now);
     for (auto& [attempt, answer] : transport_->poll(patience(now))) {
-      engine_.answered(attempt, std::move(answer), steady_clock::now(),
-                       system_clock::to_time_t(system_clock::now()));
+      const std::int64_t now_unix_s = system_clock::to_time_t(system_clock::now());
+      note_clock(answer, now_unix_s);
+      engine_.answered(attempt, std::move(answer), steady_clock::now(), now_unix_s);
     }
   }
   engine_.close();
@@ -141,13 +142,20 @@ Error Loop::closed(const Operation& operation) const {
 void Loop::send(AttemptId attempt, HttpRequest request, milliseconds timeout) {
   std::vector<Header> headers;
   if (keeper_) {
-    headers =
-        signed_headers(request, host_, {.region = settings_.region}, *keys_.credentials, system_clock::now());
+    headers = signer().sign(request, host_, system_clock::now() + clock_correction_);
   } else {
     headers = request.headers;
     headers.push_back({"host", host_});
   }
   transport_->start(attempt, std::move(request), headers, timeout);
+}
+
+Signer& Loop::signer() {
+  if (!signer_ || signer_keys_ != keys_.credentials) {
+    signer_keys_ = keys_.credentials;
+    signer_.emplace(SigningScope{.region = settings_.region}, *keys_.credentials);
+  }
+  return *signer_;
 }
 
 void Loop::cancel(AttemptId attempt) { transport_->cancel(attempt); }
@@ -157,6 +165,18 @@ void Loop::credentials_refused() {
   keys_refused_ = keys_.fetches;
   engine_.hold();
   keeper_->refetch();
+}
+
+/// As AWS's own clients do: a machine whose clock is wrong can work all the same, and the doctor says so.
+void Loop::clock_refused(std::int64_t ahead_s) { clock_correction_ = std::chrono::seconds(ahead_s); }
+
+void Loop::note_clock(const HttpAnswer& answer, std::int64_t now_unix_s) noexcept {
+  if (answer.date_unix_s) clock_ahead_s_.store(*answer.date_unix_s - now_unix_s, std::memory_order_relaxed);
+}
+
+std::optional<std::chrono::seconds> Loop::clock_ahead() const noexcept {
+  const std::int64_t ahead_s = clock_ahead_s_.load(std::memory_order_relaxed);
+  return ahead_s == never_told ? std::nullopt : std::optional(std::chrono::seconds(ahead_s));
 }
 
 }  // namespace varve::store::s3

@@ -31,6 +31,9 @@ class Loop final : private Wire {
   /// From any thread, also from within a `done`.
   void submit(std::unique_ptr<Operation> operation);
 
+  /// As `Store::clock_ahead`. From any thread.
+  [[nodiscard]] std::optional<std::chrono::seconds> clock_ahead() const noexcept;
+
   /// Ends everything with `Code::closed` and waits for the thread (unless called on it). Once.
   void stop();
 
@@ -42,11 +45,14 @@ class Loop final : private Wire {
   void follow_credentials(Moment now);
   void ask_for_credentials();
   [[nodiscard]] std::chrono::milliseconds patience(Moment now) const;
+  [[nodiscard]] Signer& signer();
+  void note_clock(const HttpAnswer& answer, std::int64_t now_unix_s) noexcept;
   [[nodiscard]] Error closed(const Operation& operation) const;
 
   void send(AttemptId attempt, HttpRequest request, std::chrono::milliseconds timeout) override;
   void cancel(AttemptId attempt) override;
   void credentials_refused() override;
+  void clock_refused(std::int64_t ahead_s) override;
 
   const Settings settings_;
   const std::string host_;
@@ -61,9 +67,15 @@ class Loop final : private Wire {
   Engine engine_;
   std::vector<std::unique_ptr<Operation>> taken_in_;
   CredentialsKeeper::State keys_;
+  std::optional<Signer> signer_;
+  std::shared_ptr<const Credentials> signer_keys_;  // whose signer that is
+  std::chrono::seconds clock_correction_{0};        // for signatures
   std::uint64_t keys_refused_ = 0;    // credentials of this fetch and those before it are no good
   std::uint64_t error_reported_ = 0;  // the fetch whose error ended what waited
   std::uint64_t refetch_asked_ = 0;
+
+  static constexpr std::int64_t never_told = INT64_MAX;
+  std::atomic<std::int64_t> clock_ahead_s_{never_told};
 
   std::thread thread_;
   std::unique_ptr<CredentialsKeeper> keeper_;  // goes first: it wakes the transport

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "store/s3/answers.h"
 
@@ -15,7 +16,7 @@ struct Judge::Refusal {
   std::string code;  // empty: the body was no S3 error
   std::string happened;
   std::string region = {};
-  std::optional<std::int64_t> skew_s = {};
+  std::optional<std::int64_t> clock_ahead_s = {};  // the store's, of ours
 };
 
 namespace {
@@ -70,6 +71,11 @@ Verdict Judge::failure(const HttpAnswer& answer, std::string_view what) const {
     return Verdict{
         .next = Next::retry, .may_have_landed = landed, .error = error(code, what, answer.failure_text, fix)};
   };
+  const auto distrust = [&](std::string_view fix) {
+    return Verdict{.next = Next::give_up,
+                   .may_have_landed = landed,
+                   .error = error(Code::denied, what, answer.failure_text, fix)};
+  };
   switch (*answer.failure) {
     case Failure::unreachable:
       return retry("check the endpoint's name, the network and the proxy");
@@ -79,12 +85,13 @@ Verdict Judge::failure(const HttpAnswer& answer, std::string_view what) const {
       return retry("the store or the network is slow: see stall_timeout and attempt_timeout");
     case Failure::malformed:
       return retry("is this an S3 endpoint?");
-    case Failure::untrusted: {
-      Error distrust = error(
-          Code::denied, what, answer.failure_text,
+    case Failure::handshake:
+      return retry("no TLS connection: is this a port that speaks TLS, and ca_file its authority's?");
+    case Failure::untrusted:
+      return distrust(
           "the server's certificate cannot be trusted: for a private authority give its file as ca_file");
-      return {.next = Next::give_up, .may_have_landed = landed, .error = std::move(distrust)};
-    }
+    case Failure::misnamed:
+      return distrust("the server's certificate is another host's: mend the endpoint (or path_style)");
   }
   return nonsense(what, "no answer");
 }
@@ -120,13 +127,18 @@ Verdict Judge::by_code(const Refusal& refusal, std::string_view what) const {
   }
   if (among(full, code)) return give_up(answer(Code::no_space, "free some space or raise the quota"));
   if (code == "NoSuchBucket") {
-    return give_up(answer(Code::invalid_argument,
-                          "create the bucket, or mend its name in the URI (and check path_style)"));
+    return give_up(
+        answer(Code::denied, "create the bucket, or mend its name in the URI (and check path_style)"));
   }
   if (code == "RequestTimeTooSkewed") {
-    const std::string by = refusal.skew_s ? fmt::format(" by {} s", *refusal.skew_s) : "";
-    return give_up(answer(Code::denied,
-                          fmt::format("this machine's clock differs from the store's{}: set it (NTP)", by)));
+    if (!refusal.clock_ahead_s)
+      return give_up(answer(Code::denied, "this machine's clock differs from the store's: set it (NTP)"));
+    const std::int64_t ahead = *refusal.clock_ahead_s;
+    return {
+        .next = Next::clock,
+        .error = answer(Code::denied, fmt::format("this machine's clock is {} s {} the store's: set it (NTP)",
+                                                  std::abs(ahead), ahead > 0 ? "behind" : "ahead of")),
+        .clock_ahead_s = ahead};
   }
   if (code == "SignatureDoesNotMatch") {
     return give_up(
@@ -199,7 +211,7 @@ Verdict Judge::refusal(const HttpAnswer& answer, std::string_view what, std::int
     if (!document->message.empty()) refusal.happened += fmt::format(" ({})", document->message);
   }
   refusal.region = !answer.region.empty() ? answer.region : document ? document->region : "";
-  if (answer.date_unix_s) refusal.skew_s = now_unix_s - *answer.date_unix_s;
+  if (answer.date_unix_s) refusal.clock_ahead_s = *answer.date_unix_s - now_unix_s;
 
   Verdict verdict = by_code(refusal, what);
   // 5xx says nothing about the outcome, whatever its code: some servers answer it after storing.
@@ -254,7 +266,7 @@ Verdict Judge::key_error(std::string_view code, std::string_view message, std::s
                   .code = std::string(code),
                   .happened = fmt::format("{} ({})", code, message),
                   .region = {},
-                  .skew_s = {}};
+                  .clock_ahead_s = {}};
   return by_code(refusal, what);
 }
 

@@ -18,6 +18,7 @@ enum class Next : std::uint8_t {
   retry,        ///< may work later
   throttled,    ///< may work later, if we ask less often
   credentials,  ///< may work with fresh credentials
+  clock,        ///< may work if signed by the store's clock
   give_up,      ///< will not work
 };
 
@@ -27,6 +28,7 @@ struct Verdict {
   bool may_have_landed = false;
   std::optional<Error> error = {};  ///< unless `done` or `more`
   std::optional<std::uint32_t> retry_after_s = {};
+  std::optional<std::int64_t> clock_ahead_s = {};  ///< the store's, of ours; set with `clock`
 };
 
 /// Judges answers on behalf of one store; its messages name the fix.

@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{403, "AccessDenied", Next::give_up, Code::denied, false, "s3:PutObject"},
         Case{403, "SignatureDoesNotMatch", Next::give_up, Code::denied, false, "secret key"},
         Case{403, "RequestTimeTooSkewed", Next::give_up, Code::denied, false, "NTP"},
-        Case{404, "NoSuchBucket", Next::give_up, Code::invalid_argument, false, "create the bucket"},
+        Case{404, "NoSuchBucket", Next::give_up, Code::denied, false, "create the bucket"},
         Case{301, "PermanentRedirect", Next::give_up, Code::invalid_argument, false, "'eu-west-1' is wrong"},
         Case{307, "", Next::give_up, Code::invalid_argument, false, "mend endpoint or region"},
         Case{400, "EntityTooLarge", Next::give_up, Code::invalid_argument, false, "batch_bytes"},
@@ -117,8 +117,8 @@ TEST_F(Outcome, OnlyTheStoreItselfMaySayThatAnObjectIsMissing) {
 }
 
 TEST_F(Outcome, AFailureIsUnknownUnlessTheServerCannotHaveHadTheWholeRequest) {
-  for (const Failure failure :
-       {Failure::unreachable, Failure::interrupted, Failure::timed_out, Failure::malformed}) {
+  for (const Failure failure : {Failure::unreachable, Failure::handshake, Failure::interrupted,
+                                Failure::timed_out, Failure::malformed}) {
     EXPECT_FALSE(put(failed(failure, false)).may_have_landed);
     EXPECT_TRUE(put(failed(failure, true)).may_have_landed);
     EXPECT_EQ(put(failed(failure, true)).next, Next::retry);
@@ -134,6 +134,7 @@ TEST_F(Outcome, AnUntrustedServerIsNotAskedAgain) {
   EXPECT_EQ(verdict.next, Next::give_up);
   EXPECT_EQ(verdict.error->code(), Code::denied);
   EXPECT_THAT(verdict.error->message(), HasSubstr("ca_file"));
+  EXPECT_EQ(put(failed(Failure::misnamed, false)).next, Next::give_up);
 }
 
 TEST_F(Outcome, ARefusalSaysNothingOfASendingBeforeIt) {
@@ -156,7 +157,12 @@ TEST_F(Outcome, TheRightRegionIsNamed) {
 TEST_F(Outcome, AWrongClockIsMeasured) {
   HttpAnswer skewed = answer(403, "RequestTimeTooSkewed");
   skewed.date_unix_s = 100;
-  EXPECT_THAT(put(skewed).error->message(), HasSubstr("by 900 s"));
+  Verdict verdict = put(skewed);
+  EXPECT_EQ(verdict.next, Next::clock);
+  EXPECT_EQ(verdict.clock_ahead_s, -900);
+  EXPECT_THAT(verdict.error->message(), HasSubstr("clock is 900 s ahead of the store's: set it (NTP)"));
+  skewed.date_unix_s = 1900;
+  EXPECT_THAT(put(skewed).error->message(), HasSubstr("clock is 900 s behind the store's"));
 }
 
 TEST_F(Outcome, RetryAfterIsPassedOn) {

@@ -118,7 +118,7 @@ TEST_F(Rgw, AMissingBucketIsNamed) {
   for (const Error& error :
        {get_now(**store, "a").error(), put_if_absent_now(**store, "a", copy_bytes("x")).error(),
         list_now(**store, "").error()}) {
-    EXPECT_EQ(error.code(), Code::invalid_argument);
+    EXPECT_EQ(error.code(), Code::denied);
     EXPECT_NE(error.message().find("no-such-bucket-anywhere"), std::string::npos) << error.message();
     EXPECT_NE(error.message().find("create the bucket"), std::string::npos) << error.message();
   }

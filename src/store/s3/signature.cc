@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 #include "result/invariant.h"
 
@@ -36,8 +35,10 @@ Digest hmac_sha256(std::string_view key, std::string_view text) {
 }
 
 std::string hex(const Digest& digest) {
+  constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
-  for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(out), "{:02x}", byte);
+  out.reserve(2 * digest.size());
+  for (const unsigned char byte : digest) out += {digits[byte >> 4], digits[byte & 15]};
   return out;
 }
 
@@ -78,24 +79,27 @@ std::string_view value_of(const std::vector<Header>& headers, std::string_view n
   return found == headers.end() ? std::string_view() : std::string_view(found->value);
 }
 
-Digest signing_key(const Credentials& credentials, std::string_view day, const SigningScope& scope) {
-  // A Secret, so that this copy of the key is wiped as well.
-  const Secret start(fmt::format("AWS4{}", credentials.secret_access_key.reveal()));
-  Digest key = hmac_sha256(start.reveal(), day);
-  key = hmac_sha256(view(key), scope.region);
-  key = hmac_sha256(view(key), scope.service);
-  return hmac_sha256(view(key), "aws4_request");
-}
-
 }  // namespace
 
 std::string amz_date(std::chrono::system_clock::time_point time) {
   return fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
 
-std::string authorization(const HttpRequest& request, const std::vector<Header>& headers,
-                          std::string_view payload_hash, const SigningScope& scope,
-                          const Credentials& credentials) {
+std::string_view Signer::key_of(std::string_view day) {
+  if (key_day_ == day) return key_.reveal();
+  // Secrets, so that these copies of the key are wiped as well.
+  const Secret start(fmt::format("AWS4{}", credentials_.secret_access_key.reveal()));
+  Digest key = hmac_sha256(start.reveal(), day);
+  key = hmac_sha256(view(key), scope_.region);
+  key = hmac_sha256(view(key), scope_.service);
+  key = hmac_sha256(view(key), "aws4_request");
+  key_ = Secret(view(key));
+  key_day_ = day;
+  return key_.reveal();
+}
+
+std::string Signer::authorization(const HttpRequest& request, const std::vector<Header>& headers,
+                                  std::string_view payload_hash) {
   const CanonicalHeaders canonical = canonical_headers(headers);
   const std::string canonical_request =
       fmt::format("{}\n{}\n{}\n{}\n{}\n{}", to_string(request.method), request.path, request.query,
@@ -103,26 +107,25 @@ std::string authorization(const HttpRequest& request, const std::vector<Header>&
 
   const std::string_view date_time = value_of(headers, "x-amz-date");
   const std::string_view day = date_time.substr(0, 8);
-  const std::string credential_scope = fmt::format("{}/{}/{}/aws4_request", day, scope.region, scope.service);
-  const std::string to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date_time, credential_scope,
-                                          hex(sha256(canonical_request)));
-  const Digest signature = hmac_sha256(view(signing_key(credentials, day, scope)), to_sign);
+  const std::string scope = fmt::format("{}/{}/{}/aws4_request", day, scope_.region, scope_.service);
+  const std::string to_sign =
+      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date_time, scope, hex(sha256(canonical_request)));
   return fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
-                     credentials.access_key_id, credential_scope, canonical.names, hex(signature));
+                     credentials_.access_key_id, scope, canonical.names,
+                     hex(hmac_sha256(key_of(day), to_sign)));
 }
 
-std::vector<Header> signed_headers(const HttpRequest& request, std::string_view host,
-                                   const SigningScope& scope, const Credentials& credentials,
-                                   std::chrono::system_clock::time_point now) {
+std::vector<Header> Signer::sign(const HttpRequest& request, std::string_view host,
+                                 std::chrono::system_clock::time_point now) {
   constexpr std::string_view payload_hash = "UNSIGNED-PAYLOAD";
   std::vector<Header> headers = request.headers;
   headers.push_back({"host", std::string(host)});
   headers.push_back({"x-amz-date", amz_date(now)});
   headers.push_back({"x-amz-content-sha256", std::string(payload_hash)});
-  if (!credentials.session_token.empty()) {
-    headers.push_back({"x-amz-security-token", std::string(credentials.session_token.reveal())});
+  if (!credentials_.session_token.empty()) {
+    headers.push_back({"x-amz-security-token", std::string(credentials_.session_token.reveal())});
   }
-  headers.push_back({"authorization", authorization(request, headers, payload_hash, scope, credentials)});
+  headers.push_back({"authorization", authorization(request, headers, payload_hash)});
   return headers;
 }
 

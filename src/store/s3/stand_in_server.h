@@ -46,6 +46,9 @@ class StandInServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof(address);
+    // Connections inherit it. Left to itself the kernel takes in as much as a whole test sends.
+    const int receive_buffer_bytes = 262'144;
+    setsockopt(listening_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(receive_buffer_bytes));
     bind(listening_, reinterpret_cast<sockaddr*>(&address), length);
     listen(listening_, 64);
     getsockname(listening_, reinterpret_cast<sockaddr*>(&address), &length);
@@ -60,17 +63,29 @@ class StandInServer {
       const std::lock_guard lock(mutex_);
       for (const int connection : open_) shutdown(connection, SHUT_RDWR);
     }
+    stalled_ = false;
+    stalled_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
   StandInServer(const StandInServer&) = delete;
   StandInServer& operator=(const StandInServer&) = delete;
 
+  [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] int connections() const { return connections_; }
   [[nodiscard]] int requests() const { return requests_; }
 
   /// The next connection whose request has a larger body is closed once so much of that has come.
   void cut_next_body_after(std::size_t bytes) { cut_after_ = bytes; }
+  /// The next body that is larger is read no further once so much of it has come, until `read_on`.
+  void stall_next_body_after(std::size_t bytes) { stall_after_ = bytes; }
+  /// Reads what comes yet on the stalled connection, to its end, and returns all of its body.
+  std::string read_on() {
+    stalled_ = false;
+    stalled_.notify_all();
+    read_out_.wait(false);
+    return stalled_body_;
+  }
 
  private:
   void accept_all() {
@@ -114,11 +129,24 @@ class StandInServer {
         cut_after_ = SIZE_MAX;
         return std::nullopt;
       }
+      if (received.size() >= stall_after_.load()) {
+        stall_after_ = SIZE_MAX;
+        stall(connection, received);
+        return std::nullopt;
+      }
       if (!read_more(connection, received)) return std::nullopt;
     }
     request.body = received.substr(0, body_bytes);
     received.erase(0, body_bytes);
     return request;
+  }
+
+  void stall(int connection, std::string& received) {
+    stalled_.wait(true);
+    while (read_more(connection, received)) continue;
+    stalled_body_ = std::move(received);
+    read_out_ = true;
+    read_out_.notify_all();
   }
 
   static bool read_more(int connection, std::string& received) {
@@ -155,6 +183,10 @@ class StandInServer {
   std::atomic<int> connections_ = 0;
   std::atomic<int> requests_ = 0;
   std::atomic<std::size_t> cut_after_ = SIZE_MAX;
+  std::atomic<std::size_t> stall_after_ = SIZE_MAX;
+  std::atomic<bool> stalled_ = true;
+  std::atomic<bool> read_out_ = false;
+  std::string stalled_body_;
   std::mutex handling_;
   std::mutex mutex_;  // guards the next two
   std::vector<int> open_;

@@ -11,6 +11,10 @@ namespace {
 
 /// An error page is not kept beyond this; the rest is read and dropped.
 constexpr std::size_t error_bytes_max = 65'536;
+/// libcurl appends smaller bodies to the headers: one system call, and one packet for the server to
+/// wake up for, instead of two. (MAX_INITIAL_POST_SIZE in its lib/http.h, and only for bodies that it
+/// gets as CURLOPT_POSTFIELDS.)
+constexpr std::size_t sent_with_headers_max = 65'535;
 /// libcurl's own buffers, for each transfer under way: larger saves system calls, to a point.
 constexpr long io_buffer_bytes = 262'144;
 
@@ -47,6 +51,8 @@ Failure failure_of(CURLcode code) noexcept {
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ISSUER_ERROR:
       return Failure::untrusted;
+    case CURLE_SSL_CONNECT_ERROR:
+      return Failure::handshake;
     case CURLE_OPERATION_TIMEDOUT:
       return Failure::timed_out;
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -65,7 +71,6 @@ void Transfer::prepare(const TransferLimits& limits, HttpRequest request, const 
                        std::chrono::milliseconds timeout) {
   request_ = std::move(request);
   CURL* easy = easy_.get();
-  curl_easy_reset(easy);
   std::string url = limits.base_url + request_.path;
   if (!request_.query.empty()) url += "?" + request_.query;
   set(easy, CURLOPT_URL, url.c_str());
@@ -97,6 +102,8 @@ void Transfer::prepare(const TransferLimits& limits, HttpRequest request, const 
   for (const Header& header : headers) lines_.add(fmt::format("{}: {}", header.name, header.value));
   // The servers we know say "100 Continue" to requests that they then refuse: asking first only costs time.
   lines_.add("Expect:");
+  // Nor is a body a form, as libcurl would say of the small ones.
+  if (std::ranges::find(headers, "content-type", &Header::name) == headers.end()) lines_.add("Content-Type:");
   set(easy, CURLOPT_HTTPHEADER, lines_.get());
 }
 
@@ -104,9 +111,17 @@ void Transfer::prepare_method() {
   CURL* easy = easy_.get();
   if (request_.method == Method::get) return set(easy, CURLOPT_HTTPGET, 1L);
   if (request_.method == Method::del) return set(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+  const auto body = request_.body.data;
+  if (body.size() <= sent_with_headers_max) {
+    if (request_.method == Method::put) set(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+    set(easy, CURLOPT_POSTFIELDS, body.empty() ? "" : reinterpret_cast<const char*>(body.data()));
+    given_ = body.size();
+    return;
+  }
   set(easy, CURLOPT_UPLOAD, 1L);
   if (request_.method == Method::post) set(easy, CURLOPT_CUSTOMREQUEST, "POST");
-  set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.body.data.size()));
+  set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(body.size()));
   set(easy, CURLOPT_READFUNCTION, &Transfer::on_read);
   set(easy, CURLOPT_READDATA, this);
   set(easy, CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
@@ -162,8 +177,7 @@ bool Transfer::reserve(std::size_t bytes) {
 std::size_t Transfer::on_write(char* data, std::size_t size, std::size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   const std::size_t bytes = size * count;
-  long status = 0;
-  curl_easy_getinfo(transfer.easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  const long status = transfer.info(CURLINFO_RESPONSE_CODE);
   std::size_t kept = bytes;
   if (status >= 300)
     kept = std::min(bytes, error_bytes_max - std::min(error_bytes_max, transfer.received_bytes_));
@@ -184,22 +198,40 @@ std::string Transfer::header(const char* name) const {
   return found->value;
 }
 
+long Transfer::info(CURLINFO what) const {
+  long value = 0;
+  curl_easy_getinfo(easy_.get(), what, &value);
+  return value;
+}
+
+Failure Transfer::failure(CURLcode code) const {
+  const Failure failure = failure_of(code);
+  // Whatever OpenSSL finds wrong with the authorities has a number above these: it is the name.
+  constexpr long nothing_or_unspecified = 1;
+  if (code == CURLE_PEER_FAILED_VERIFICATION && info(CURLINFO_SSL_VERIFYRESULT) <= nothing_or_unspecified)
+    return Failure::misnamed;
+  // The proxy answered, and opened no tunnel.
+  if (failure == Failure::interrupted && info(CURLINFO_HTTP_CONNECTCODE) >= 300) return Failure::unreachable;
+  return failure;
+}
+
 HttpAnswer Transfer::answer(CURLcode code) {
   HttpAnswer answer;
-  long status = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-  answer.status = static_cast<int>(status);
+  answer.status = static_cast<int>(info(CURLINFO_RESPONSE_CODE));
   if (code != CURLE_OK) {
-    answer.failure = failure_of(code);
+    answer.failure = failure(code);
     answer.failure_text = *error_text_ != '\0' ? error_text_ : curl_easy_strerror(code);
+    if (answer.failure == Failure::unreachable && info(CURLINFO_HTTP_CONNECTCODE) == 407) {
+      answer.failure.reset();
+      answer.status = 407;  // as it would be without a tunnel
+    }
   }
   answer.sent_before = sent_before_;
   answer.request_arrived = sent_before_ || (connected_ && whole_body_given());
   answer.body.data = {received_.get(), received_bytes_};
   answer.body.owner = std::move(received_);
   answer.region = header("x-amz-bucket-region");
-  if (const time_t date = curl_getdate(header("date").c_str(), nullptr); date != -1)
-    answer.date_unix_s = date;
+  answer.date_unix_s = parse_http_date(header("date"));
   curl_off_t retry_after = 0;
   if (curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0) {
     answer.retry_after_s = static_cast<std::uint32_t>(std::min<curl_off_t>(retry_after, 3600));

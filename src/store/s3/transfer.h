@@ -24,6 +24,7 @@ struct TransferLimits {
 
 class Transfer {
  public:
+  /// `easy`: fresh, or reset.
   explicit Transfer(EasyHandle easy) : easy_(std::move(easy)) {}
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -48,12 +49,14 @@ class Transfer {
   void prepare_method();
   bool reserve(std::size_t bytes);
   [[nodiscard]] bool whole_body_given() const noexcept { return given_ == request_.body.data.size(); }
+  [[nodiscard]] long info(CURLINFO what) const;
+  [[nodiscard]] Failure failure(CURLcode code) const;
   [[nodiscard]] std::string header(const char* name) const;
 
   EasyHandle easy_;
   HeaderLines lines_;
   HttpRequest request_;
-  std::size_t given_ = 0;  // of the body, to libcurl, in the present sending
+  std::size_t given_ = 0;  // of the body, to libcurl, in the present sending; small ones at once
   bool connected_ = false;
   bool sent_before_ = false;
   std::shared_ptr<std::byte[]> received_;

@@ -1,13 +1,19 @@
-// Many HTTP exchanges at once on kept-alive connections: libcurl's multi interface.
+// Many HTTP exchanges at once on kept-alive connections: libcurl's multi interface, driven by epoll.
+//
+// Not by curl_multi_perform: that looks at every transfer, with a poll() each, whenever something
+// happens to one of them. Told which socket is ready, libcurl touches only that one.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "store/descriptor.h"
+#include "store/s3/moment.h"
 #include "store/s3/transfer.h"
 #include "varve/result.h"
 
@@ -32,19 +38,31 @@ class Transport {
   /// Moves bytes; waits up to `patience` if nothing ends at once. Returns what has ended.
   Ended poll(std::chrono::milliseconds patience);
   /// Ends a waiting `poll`, or the next one. From any thread.
-  void wake() noexcept { curl_multi_wakeup(multi_.get()); }
+  void wake() noexcept;
 
  private:
   struct MultiCloser {
     void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
   };
 
-  Transport(TransferLimits limits, std::unique_ptr<CURLM, MultiCloser> multi);
-  void perform(Ended& ended);
+  struct Descriptors {
+    Descriptor epoll;
+    Descriptor bell;  // an eventfd: rung by `wake`
+  };
+
+  Transport(TransferLimits limits, std::unique_ptr<CURLM, MultiCloser> multi, Descriptors descriptors);
+  static int on_socket(CURL* easy, curl_socket_t socket, int what, void* self, void* watched) noexcept;
+  static int on_timer(CURLM* multi, long timeout_ms, void* self) noexcept;
+
+  void run_timers();
+  void wait(std::chrono::milliseconds patience);
+  void collect(Ended& ended);
   void retire(std::unordered_map<Id, std::unique_ptr<Transfer>>::iterator transfer);
 
   TransferLimits limits_;
+  const Descriptors descriptors_;
   std::unique_ptr<CURLM, MultiCloser> multi_;
+  std::optional<Moment> timer_;  // when libcurl wants to be called if no socket is ready before
   std::unordered_map<Id, std::unique_ptr<Transfer>> transfers_;
   std::unordered_map<const Transfer*, Id> ids_;
   std::vector<EasyHandle> spare_;  // at most as many as were ever under way at once

@@ -1,4 +1,5 @@
 // The whole S3 store against a server that misbehaves on purpose.
+#include <fmt/chrono.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -44,7 +45,7 @@ class WireTest : public testing::Test {
                      .region = "us-east-1",
                      .path_style = true,
                      .attempt_timeout = milliseconds(2'000),
-                     .deadline = milliseconds(400)};
+                     .deadline = milliseconds(1'000)};
   std::unique_ptr<StandInServer> server_;
   std::shared_ptr<Store> store_;
 };
@@ -66,8 +67,8 @@ std::string signature_of(const ArrivedRequest& arrived, const Credentials& keys)
     const std::string name = names.substr(at, names.find(';', at) - at);
     headers.push_back({name, arrived.headers.at(name)});
   }
-  return authorization(request, headers, arrived.headers.at("x-amz-content-sha256"), {.region = "us-east-1"},
-                       keys);
+  return Signer({.region = "us-east-1"}, keys)
+      .authorization(request, headers, arrived.headers.at("x-amz-content-sha256"));
 }
 
 TEST_F(WireTest, WhatIsSignedIsWhatArrives) {
@@ -91,6 +92,80 @@ TEST_F(WireTest, WhatIsSignedIsWhatArrives) {
   }
   EXPECT_EQ(arrived[0].headers.at("if-none-match"), "*");
   EXPECT_EQ(arrived[0].body, "hello");
+}
+
+TEST_F(WireTest, EveryPutAsksForTheEncryptionOfItsObject) {
+  std::vector<ArrivedRequest> arrived;
+  settings_.encryption = Encryption::s3;
+  serve([&](const ArrivedRequest& request) {
+    arrived.push_back(request);
+    return request.method == "GET" ? http_answer(200, "x") : http_answer(200);
+  });
+  ASSERT_TRUE(put_if_absent_now(*store_, "a", copy_bytes("x")));
+  settings_.encryption = Encryption::kms;
+  settings_.kms_key = "arn:aws:kms:eu-west-1:1:key/2";
+  open();
+  ASSERT_TRUE(put_if_absent_now(*store_, "a", copy_bytes("x")));
+  ASSERT_TRUE(put_now(*store_, "a", copy_bytes("x")));
+  ASSERT_TRUE(get_now(*store_, "a"));
+  ASSERT_EQ(arrived.size(), 4U);
+  constexpr const char* sse = "x-amz-server-side-encryption";
+  constexpr const char* sse_key = "x-amz-server-side-encryption-aws-kms-key-id";
+  EXPECT_EQ(arrived[0].headers.at(sse), "AES256");
+  EXPECT_FALSE(arrived[0].headers.contains(sse_key));
+  for (const ArrivedRequest& put : {arrived[1], arrived[2]}) {
+    EXPECT_EQ(put.headers.at(sse), "aws:kms");
+    EXPECT_EQ(put.headers.at(sse_key), settings_.kms_key);
+    EXPECT_EQ(signature_of(put, keys()), put.headers.at("authorization"));
+  }
+  EXPECT_FALSE(arrived[3].headers.contains(sse)) << "S3 refuses a GET that says so";
+}
+
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html: 15 minutes are the limit.
+TEST_F(WireTest, AWrongClockIsSignedForAndTold) {
+  using std::chrono::hours;
+  using std::chrono::system_clock;
+  for (const hours ahead : {hours(1), hours(-30)}) {
+    int refused = 0;
+    serve([&](const ArrivedRequest& request) {
+      const auto its_now = system_clock::now() + ahead;
+      const std::string date = fmt::format("Date: {:%a, %d %b %Y %H:%M:%S GMT}\r\n",
+                                           fmt::gmtime(system_clock::to_time_t(its_now)));
+      // To the hour: as long as that has not passed, which another try makes up for.
+      const bool skewed = request.headers.at("x-amz-date").substr(0, 11) != amz_date(its_now).substr(0, 11);
+      if (!skewed) return http_answer(200, "x", date);
+      ++refused;
+      return http_answer(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", date);
+    });
+    EXPECT_EQ(store_->clock_ahead(), std::nullopt) << "it has not told yet";
+    for (int i = 0; i < 3; ++i) {
+      const auto got = get_now(*store_, "a", {.length = 1});
+      EXPECT_TRUE(got) << got.error().message();
+    }
+    EXPECT_LE(refused, 2) << "the rest is signed right at once";
+    EXPECT_LE(std::chrono::abs(*store_->clock_ahead() - ahead), std::chrono::seconds(5));
+  }
+}
+
+TEST_F(WireTest, TheSlowOneOfAPairSendsNothingOfABufferThatIsReused) {
+  settings_.deadline = std::chrono::seconds(20);
+  serve([](const ArrivedRequest&) { return http_answer(200); });
+  constexpr std::size_t usual = (std::size_t{4} << 20) + 1;
+  constexpr std::size_t more_than_sockets_hold = std::size_t{15} << 20;  // and of the same size class
+  for (int i = 0; i < 32; ++i)
+    ASSERT_TRUE(put_if_absent_now(*store_, "a", copy_bytes(std::string(usual, 'x'))));
+  server_->stall_next_body_after(1);
+  std::string buffer(more_than_sockets_hold, 'x');
+  // As soon as nobody holds it, the buffer has another use.
+  Bytes body{
+      .data = std::as_bytes(std::span(buffer)),
+      .owner = std::shared_ptr<std::string>(&buffer, [](std::string* b) { b->assign(b->size(), '!'); })};
+  const auto put = put_if_absent_now(*store_, "b", std::move(body));
+  ASSERT_TRUE(put) << put.error().message();
+  EXPECT_EQ(buffer.front(), '!');
+  const std::string sent = server_->read_on();
+  EXPECT_LT(sent.size(), more_than_sockets_hold) << "it was not cut";
+  EXPECT_EQ(sent.find_first_not_of('x'), std::string::npos);
 }
 
 TEST_F(WireTest, ConnectionsAreKept) {
