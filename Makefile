@@ -108,6 +108,13 @@ bench:  ## measure the table of docs/performance.md on this machine, and write i
 kill-rounds: build  ## kill writers with SIGKILL at random moments, look what is left; ROUNDS=200
 	@cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),200)
 
+.PHONY: kill-rounds-s3
+kill-rounds-s3:  ## the same on a real S3 server, which is killed and started again meanwhile, too; ROUNDS=200
+	@tools/install-packages build s3
+	@$(MAKE) build
+	@dir="$$(mktemp -d build/kill-rounds-s3.XXXXXX)"; trap "tools/rgw stop $$dir; rm -rf $$dir" EXIT; \
+	cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),200) --gateway "$$dir"
+
 .PHONY: soak
 soak: deps  ## try for longer, and add what was tried to docs/evidence.md; MINUTES=30
 	cmake --preset release
