@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "result/plant.h"
 #include "sim/simulation.h"
 
 namespace {
@@ -65,7 +64,6 @@ int main(int argc, char** argv) {
   std::uint64_t seeds = 1;
   bool trace = false;
   bool no_shrink = false;
-  [[maybe_unused]] bool list_plants = false;
   std::vector<std::string> without;
   CLI::App app("Runs Varve's protocol under a simulated store with faults; exits with 1 on a violation.");
   app.add_option("--seed", options.seed, "the first seed");
@@ -74,18 +72,7 @@ int main(int argc, char** argv) {
   app.add_option("--without", without, "a kind of fault to switch off; may be repeated");
   app.add_flag("--trace", trace, "print every step");
   app.add_flag("--no-shrink", no_shrink, "show a failure as it came");
-#ifdef VARVE_PLANTS
-  app.add_flag("--list-plants", list_plants, "print the planted bugs' names");
-#endif
   CLI11_PARSE(app, argc, argv);
-#ifdef VARVE_PLANTS
-  if (list_plants) {
-    for (std::uint8_t i = 1; i < static_cast<std::uint8_t>(varve::Plant::count); ++i) {
-      fmt::print("{}\n", varve::name_of(static_cast<varve::Plant>(i)));
-    }
-    return 0;
-  }
-#endif
   for (const std::string& name : without) {
     const auto fault = fault_named(name);
     if (!fault) {

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "result/plant.h"
+
 namespace varve::reader {
 
 using Clock = std::chrono::steady_clock;
@@ -151,8 +153,9 @@ void ReadAhead::fill() {
       wanted.push_back(s.slots.front());
     }
     s.in_flight += static_cast<std::uint32_t>(wanted.size());
-    while (!s.listed.empty() && s.in_flight < options_.objects && s.slots.size() < waiting_max &&
-           s.held_bytes + s.listed.front().bytes <= options_.bytes) {
+    while (
+        !s.listed.empty() && s.in_flight < options_.objects && s.slots.size() < waiting_max &&
+        (s.held_bytes + s.listed.front().bytes <= options_.bytes || planted(Plant::read_ahead_unbounded))) {
       const chain::ListedSeq next = s.listed.front();
       s.listed.pop_front();
       s.slots.push_back(std::make_shared<Slot>(Slot{.seq = next.seq, .bytes = next.bytes, .listed = true}));

@@ -14,6 +14,7 @@
 #include "format/records.h"
 #include "reader/place.h"
 #include "reader/read_ahead.h"
+#include "result/plant.h"
 
 namespace varve {
 
@@ -147,7 +148,7 @@ Result<std::optional<Record>> Reader::Impl::next(std::chrono::milliseconds timeo
         cursor_.reset();
         break;
       }
-      if ((*record)->offset < offset_) continue;
+      if ((*record)->offset < offset_ && !planted(Plant::told_again)) continue;
       ++offset_;
       return Record{.offset = (*record)->offset, .data = (*record)->payload, .time_unix_ms = time_unix_ms_};
     }
@@ -213,6 +214,10 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
 Result<bool> Reader::Impl::enter(Bytes object) {
   const Result<format::Header> header = format::decode_header(object.data);
   if (!header) return header.error();
+  if (planted(Plant::hole_skipped) && !at_.linked) {
+    at_ = chain::position_of(*header);
+    offset_ = std::max(offset_, at_.offset);
+  }
   const Result<Position> next = step(at_, *header);
   if (!next) return next.error();
   before_ = at_.seq;
@@ -242,6 +247,7 @@ Result<Reader::Impl::Verdict> Reader::Impl::judge(const Error& doubt, Deadline d
     patience.deadline = std::min(patience.deadline, std::max(deadline, Clock::now() + time_to_judge));
   }
   const bool absent = doubt.code() == Code::not_found;
+  if (absent && planted(Plant::hole_ends_reading)) return Verdict::at_tail;
   if (absent && doubts_ == 0) {
     const Result<bool> tail = nothing_follows(patience);
     if (!tail) return tail.error();
@@ -252,6 +258,11 @@ Result<Reader::Impl::Verdict> Reader::Impl::judge(const Error& doubt, Deadline d
   ++doubts_;
   Position reader = at_;
   reader.offset = std::max(at_.offset, offset_);
+  if (planted(Plant::hole_skipped) && absent && view->tail.seq > at_.seq) {
+    ++at_.seq;
+    at_.linked = false;
+    return Verdict::look_again;
+  }
   switch (chain::standing_of(reader, *view)) {
     case Standing::at_tail:
       if (absent) return Verdict::at_tail;

@@ -49,6 +49,27 @@ constexpr std::array names{
     "misled_reader_stays",
     "header_crc_unchecked",
     "record_crc_unchecked",
+    "claims_overlap",
+    "committed_unwritten",
+    "commit_not_awaited",
+    "commit_tells_nobody",
+    "memory_used_again",
+    "memory_not_counted",
+    "room_stays_shut",
+    "told_before_durable",
+    "told_newest_first",
+    "told_twice",
+    "told_after_close",
+    "rest_not_told",
+    "watermark_too_high",
+    "nudge_forgotten",
+    "hole_skipped",
+    "hole_ends_reading",
+    "told_again",
+    "read_ahead_unbounded",
+    "put_replaces",
+    "condition_dropped",
+    "lost_put_not_written",
 };
 static_assert(names.size() == static_cast<std::size_t>(Plant::count));
 
@@ -67,10 +88,6 @@ Plant chosen() {
 bool planted(Plant plant) noexcept {
   static const Plant awake = chosen();
   return plant == awake;
-}
-
-const char* name_of(Plant plant) noexcept {
-  return plant < Plant::count ? names[static_cast<std::size_t>(plant)] : nullptr;
 }
 
 }  // namespace varve

@@ -1,6 +1,8 @@
-// Planted bugs: deliberate defects, to see that the tests find them. Only a build with the preset
-// `plant` has them, all asleep; the environment variable VARVE_PLANT wakes one up. In every other
-// build `planted` is false at compile time. tools/check-plants runs them all.
+// Planted bugs: deliberate defects, to see that the tests find them. Only the programs of the target
+// `varve_plants` have them, all asleep; the environment variable VARVE_PLANT wakes one up. Everywhere
+// else `planted` is false at compile time. tools/check-plants wakes them one after the other.
+//
+// They stand in source files, not in headers: only those are compiled again (cmake/plants.cmake).
 #pragma once
 
 #include <cstdint>
@@ -51,13 +53,36 @@ enum class Plant : std::uint8_t {
   // Formats.
   header_crc_unchecked,  ///< a damaged header is believed
   record_crc_unchecked,  ///< a damaged record is delivered
+  // Batches.
+  claims_overlap,       ///< two threads may claim the same place
+  committed_unwritten,  ///< a record is committed before its bytes are there
+  commit_not_awaited,   ///< a closed batch is uploaded while records are still written to it
+  commit_tells_nobody,  ///< the last commit misses that the batch has closed meanwhile
+  memory_used_again,    ///< memory is used again while an upload of it goes on, as the second of a hedge
+  memory_not_counted,   ///< more is held than the limit allows
+  room_stays_shut,      ///< memory that comes back lets no appends in
+  // The writer.
+  told_before_durable,  ///< callbacks run when the object is sent
+  told_newest_first,    ///< callbacks run newest first when several wait
+  told_twice,           ///< callbacks run twice
+  told_after_close,     ///< `close` does not wait for the last callbacks
+  rest_not_told,        ///< who is in flight when the writer fails never hears of it
+  watermark_too_high,   ///< one record more counts as durable
+  nudge_forgotten,      ///< nobody wakes the pilot for a batch that was completed late
+  // The reader.
+  hole_skipped,          ///< reading goes on behind an object that is gone
+  hole_ends_reading,     ///< an object that is gone is taken for the end
+  told_again,            ///< reading within an object begins at its front
+  read_ahead_unbounded,  ///< more is fetched ahead than the limit allows
+  // Stores.
+  put_replaces,          ///< "create if absent" on files replaces what is there
+  condition_dropped,     ///< "create if absent" on S3 is sent without its condition
+  lost_put_not_written,  ///< a PUT to S3 whose answer is lost is said to be not written
   count,
 };
 
 #ifdef VARVE_PLANTS
 [[nodiscard]] bool planted(Plant plant) noexcept;
-/// "no_void"; null beyond the last.
-[[nodiscard]] const char* name_of(Plant plant) noexcept;
 #else
 [[nodiscard]] constexpr bool planted(Plant /*plant*/) noexcept { return false; }
 #endif

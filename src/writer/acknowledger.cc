@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "result/plant.h"
+
 namespace varve::writer {
 
 Acknowledger::Acknowledger(std::shared_ptr<BatchPool> pool)
@@ -29,11 +31,13 @@ void Acknowledger::run() {
   for (;;) {
     wake_.wait(lock, [this] { return finishing_ || !queue_.empty(); });
     if (queue_.empty()) return;
+    if (planted(Plant::told_newest_first)) std::swap(queue_.front(), queue_.back());
     const Ended ended = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
     ended.batch->for_each_callback([&ended](Offset offset, AppendCallback& callback) {
       callback(ended.error ? Result<Offset>(*ended.error) : Result<Offset>(offset));
+      if (planted(Plant::told_twice)) callback(offset);
     });
     pool_->release(*ended.batch);
     lock.lock();

@@ -2,7 +2,9 @@
 #include <utility>
 
 #include "result/invariant.h"
+#include "result/plant.h"
 #include "writer/batch_pool.h"
+#include "writer/preemption.h"
 
 namespace varve::writer {
 
@@ -10,10 +12,13 @@ Result<Offset> BatchPool::append(std::span<const std::byte> record, AppendCallba
   const std::size_t stored = format::stored_bytes(record.size());
   const Claim claim = this->claim(1, stored);
   if (claim.batch == nullptr) return refusal(1, stored);
-  format::write_record(claim.batch->at(claim.position), record, claim.offset);
+  std::byte* const at = claim.batch->at(claim.position);
   claim.batch->note_record(claim.index, claim.position, claim.position + stored);
   claim.batch->set_callback(claim.index, 1, callback);
-  finish(claim, 1);
+  if (planted(Plant::committed_unwritten)) finish(claim, 1);
+  preemption_point();
+  format::write_record(at, record, claim.offset);
+  if (!planted(Plant::committed_unwritten)) finish(claim, 1);
   return claim.offset;
 }
 

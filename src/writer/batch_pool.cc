@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "result/invariant.h"
+#include "result/plant.h"
+#include "writer/preemption.h"
 
 namespace varve::writer {
 namespace {
@@ -75,7 +77,12 @@ Claim BatchPool::claim_shared(std::uint32_t records, std::size_t stored) {
     const State state = state_.load(std::memory_order_acquire);
     if ((state & (stalled_bit | stopped_bit)) != 0) return {};
     Batch& batch = slot(generation_in(state));
-    const ClaimWord before = batch.claim(added);
+    preemption_point();
+    const ClaimWord before = planted(Plant::claims_overlap) ? batch.word() : batch.claim(added);
+    if (planted(Plant::claims_overlap)) {
+      preemption_point();
+      batch.claim(added);
+    }
     if (layout_.limits.fits(before + added)) {
       return {.batch = &batch,
               .offset = batch.first_offset() + records_in(before),
@@ -155,6 +162,7 @@ Error BatchPool::refusal(std::size_t records, std::size_t stored) {
 // --- One batch after another.
 
 void BatchPool::roll(Batch& batch, ClaimWord final_word) {
+  preemption_point();
   std::unique_lock lock(mutex_);
   const bool ready = close_locked(batch, final_word);
   install_next_locked();
@@ -180,7 +188,8 @@ void BatchPool::install_next_locked() {
   const State state = generation_ << generation_shift;
   if (stopped_) return publish_locked(state | stopped_bit);
   Custody& kept = custody(generation_);
-  if (kept.in_use || buffered_bytes_ + layout_.memory_bytes > options_.buffered_bytes_max)
+  const bool full = buffered_bytes_ + layout_.memory_bytes > options_.buffered_bytes_max;
+  if (kept.in_use || (full && !planted(Plant::memory_not_counted)))
     return publish_locked(state | stalled_bit);
   BatchMemory memory = memory_.take(layout_.memory_bytes);
   if (!memory) return publish_locked(state | stalled_bit | starved_bit);
@@ -188,6 +197,7 @@ void BatchPool::install_next_locked() {
   buffered_bytes_ += layout_.memory_bytes;
   Batch& batch = slot(generation_);
   batch.prepare(generation_, first_offset_, std::move(memory), layout_);
+  preemption_point();
   batch.open();
   active_ = true;
   publish_locked(state);
@@ -239,6 +249,7 @@ bool BatchPool::close_active() {
   // With the mutex held nobody installs: what has a record now has one when it is closed.
   Batch& batch = slot(generation_);
   if (records_in(batch.word()) == 0) return false;
+  preemption_point();
   const ClaimWord word = batch.refuse_claims();
   if (!layout_.limits.fits(word)) return false;
   const bool ready = close_locked(batch, word);
@@ -263,6 +274,7 @@ Batch* BatchPool::oldest_closed() {
   for (;;) {
     Batch& batch = slot(take_generation_);
     if (!batch.is_closed(take_generation_)) return nullptr;
+    preemption_point();
     if (batch.records() > 0) return &batch;
     ++take_generation_;
     release(batch);
@@ -334,11 +346,11 @@ std::size_t BatchPool::charge_of(ClaimWord word) const {
 
 BatchMemory BatchPool::give_back_locked(std::uint64_t generation) {
   Custody& kept = custody(generation);
-  if (!kept.released || kept.shared > 0) return {};
+  if (!kept.released || (kept.shared > 0 && !planted(Plant::memory_used_again))) return {};
   buffered_bytes_ -= kept.charged_bytes;
   kept = {};
   BatchMemory unwanted = memory_.give_back(slot(generation).take_memory());
-  if (!active_ && !stopped_) install_next_locked();
+  if (!active_ && !stopped_ && !planted(Plant::room_stays_shut)) install_next_locked();
   room_turn_.fetch_add(1);
   room_made_.notify_all();
   return unwanted;

@@ -1,11 +1,15 @@
-// Many producers, one pilot, tiny batches: every byte, offset and callback is accounted for.
+// Many producers, one pilot, tiny batches: every byte, offset and callback is accounted for. Builds with
+// preemption points (writer/preemption.h) interrupt the lock-free code on the way. For longer runs the
+// environment variables VARVE_STRESS_ROUNDS and VARVE_STRESS_SEED say how often, and from which seed.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <random>
 #include <thread>
 #include <vector>
 
 #include "writer/batch_test_support.h"
+#include "writer/preemption.h"
 
 namespace varve::writer {
 namespace {
@@ -13,10 +17,31 @@ namespace {
 using std::chrono::steady_clock;
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t appends_in_all = 60'000;
+constexpr std::uint64_t appends_in_all = 24'000;
 #else
-constexpr std::uint64_t appends_in_all = 400'000;
+constexpr std::uint64_t appends_in_all = 200'000;
 #endif
+
+// What comes at all comes within a fraction of a second.
+constexpr auto patience = std::chrono::seconds(20);
+
+std::uint32_t number_from(const char* variable, std::uint32_t otherwise) {
+  const char* const text = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  return text == nullptr ? otherwise : static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10));
+}
+
+/// Calls `round(seed)` for as many seeds as are asked for, with preemptions that follow from it.
+template <class Round>
+void for_each_seed(Round&& round) {
+  const std::uint32_t first = number_from("VARVE_STRESS_SEED", 1);
+  const std::uint32_t rounds = number_from("VARVE_STRESS_ROUNDS", 1);
+  for (std::uint32_t seed = first; seed < first + rounds && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("again with VARVE_STRESS_SEED=" + std::to_string(seed));
+    preempt_from(seed);
+    round(seed);
+  }
+  preempt_from(0);
+}
 
 // What a record holds: who appended it as his how-manyth, then bytes that follow from both.
 struct Stamp {
@@ -39,6 +64,7 @@ class Stress {
       : pool_(BatchPool::create(
             {.batch_bytes = std::size_t{64} << 10, .buffered_bytes_max = buffered_bytes_max, .window = 4},
             listener_)),
+        buffered_bytes_max_(buffered_bytes_max),
         seed_(seed),
         seen_(producers) {}
 
@@ -54,6 +80,7 @@ class Stress {
     EXPECT_EQ(told_.load(), expected_told_.load());
     EXPECT_EQ(pool_->buffered_bytes(), 0U);
     for (const std::uint32_t seen : seen_) EXPECT_EQ(seen, appends_in_all / seen_.size());
+    EXPECT_LE(most_buffered_, buffered_bytes_max_);
   }
 
  private:
@@ -79,7 +106,7 @@ class Stress {
       const Result<Offset> offset = append_somehow({producer, number}, total, random, buffer, appended);
       if (!offset) {
         ASSERT_EQ(offset.error().code(), Code::over_capacity) << offset.error().message();
-        ASSERT_TRUE(pool_->wait_for_room(turn, steady_clock::now() + std::chrono::seconds(60)));
+        ASSERT_TRUE(pool_->wait_for_room(turn, steady_clock::now() + patience)) << "no room is made";
         continue;
       }
       ASSERT_GE(*offset, above);
@@ -124,8 +151,10 @@ class Stress {
     std::vector<std::pair<Batch*, Bytes>> in_flight;  // released in any order, a little later
     for (;;) {
       Batch* const batch = pool_->take_ready();
+      most_buffered_ = std::max(most_buffered_, pool_->buffered_bytes());
       if (batch != nullptr) {
         verify(*batch);
+        if (testing::Test::HasFatalFailure()) return pool_->stop(Error(Code::closed, "the test has failed"));
         in_flight.emplace_back(batch, pool_->share(*batch, batch->object_bytes()));
       }
       if (in_flight.size() > 3 || (batch == nullptr && !in_flight.empty())) {
@@ -135,7 +164,10 @@ class Stress {
       } else if (batch == nullptr) {
         if (pool_->drained()) return;
         // Stalled with all released cannot be; so either something comes or it is ours to close.
-        if (!pool_->close_active()) listener_.notice.acquire();
+        if (!pool_->close_active() && !listener_.notice.try_acquire_for(patience)) {
+          ADD_FAILURE() << "a notice is lost";
+          return pool_->stop(Error(Code::closed, "the test has failed"));
+        }
       }
       if (random() % 8 == 0) pool_->close_active();
     }
@@ -161,6 +193,7 @@ class Stress {
 
   CountingListener listener_;
   const std::shared_ptr<BatchPool> pool_;
+  const std::size_t buffered_bytes_max_;
   const std::uint32_t seed_;
   std::atomic<std::uint64_t> expected_told_{0};
   std::atomic<std::uint64_t> told_{0};
@@ -168,26 +201,19 @@ class Stress {
   // The pilot's.
   Offset next_offset_ = 0;
   Offset told_below_ = 0;
+  std::size_t most_buffered_ = 0;
   std::vector<std::uint32_t> seen_;
 };
 
-class BatchStress : public ::testing::TestWithParam<std::uint32_t> {};
-INSTANTIATE_TEST_SUITE_P(Producers, BatchStress, ::testing::Values(1, 2, 3, 8));
-
-TEST_P(BatchStress, WithRoom) { Stress(GetParam(), std::size_t{8} << 20, 1).run(); }
-
-// Mostly stalled: every batch waits for the one before it, the ring is at its smallest.
-TEST_P(BatchStress, AtTheLimit) { Stress(GetParam(), std::size_t{384} << 10, 2).run(); }
-
-TEST_P(BatchStress, StoppedInTheMiddle) {
-  for (int round = 0; round < 20; ++round) {
+void stop_in_the_middle(std::uint32_t producer_count, std::uint32_t seed) {
+  for (std::uint64_t round = 0; round < 10; ++round) {
     CountingListener listener;
     const auto pool = BatchPool::create(
         {.batch_bytes = std::size_t{64} << 10, .buffered_bytes_max = std::size_t{8} << 20, .window = 4},
         listener);
     std::atomic<std::uint64_t> succeeded{0};
     std::vector<std::jthread> producers;
-    for (std::uint32_t i = 0; i < GetParam(); ++i) {
+    for (std::uint32_t i = 0; i < producer_count; ++i) {
       producers.emplace_back([&] {
         const std::vector<std::byte> record(400);
         Code code = Code::over_capacity;
@@ -211,14 +237,31 @@ TEST_P(BatchStress, StoppedInTheMiddle) {
         pool->release(*batch);
       }
     };
-    while (taken < 1000 + static_cast<std::uint64_t>(round)) take_all();
+    const auto deadline = steady_clock::now() + patience;
+    while (taken < 1000 + seed % 64 + round && steady_clock::now() < deadline) take_all();
     pool->stop(Error(Code::fenced, "someone else"));
-    while (!pool->drained()) take_all();
+    while (!pool->drained() && steady_clock::now() < deadline) take_all();
     producers.clear();
     EXPECT_EQ(taken, succeeded.load());
     EXPECT_EQ(taken, pool->end_offset());
     EXPECT_TRUE(pool->drained());
   }
+}
+
+class BatchStress : public ::testing::TestWithParam<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Producers, BatchStress, ::testing::Range(1U, 9U));
+
+TEST_P(BatchStress, WithRoom) {
+  for_each_seed([](std::uint32_t seed) { Stress(GetParam(), std::size_t{8} << 20, seed).run(); });
+}
+
+// Mostly stalled: every batch waits for the one before it, the ring is at its smallest.
+TEST_P(BatchStress, AtTheLimit) {
+  for_each_seed([](std::uint32_t seed) { Stress(GetParam(), std::size_t{384} << 10, seed).run(); });
+}
+
+TEST_P(BatchStress, StoppedInTheMiddle) {
+  for_each_seed([](std::uint32_t seed) { stop_in_the_middle(GetParam(), seed); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "courier/system.h"
 #include "format/trailer.h"
+#include "result/plant.h"
 
 namespace varve::writer {
 
@@ -71,7 +72,7 @@ void Pilot::run() {
     publish();
     finish_if_closed();
   }
-  acknowledger_->finish();
+  if (!planted(Plant::told_after_close)) acknowledger_->finish();
   if (!appender_.ending()) watermark_.end(Error(Code::closed, "the writer is closed"));
   publish();
   const std::lock_guard lock(finished_mutex_);
@@ -176,6 +177,10 @@ void Pilot::submit(Batch* batch) {
   const format::Header header = appender_.submit(shape, now_unix_ms(), now_ms());
   format::encode_header(header, front);
   if (batch != nullptr) flight.object = pool_->share(*batch, shape.object_bytes);
+  if (planted(Plant::told_before_durable)) {
+    if (batch != nullptr) acknowledger_->ended(*batch, std::nullopt);
+    flight.batch = nullptr;
+  }
   flights_.emplace(header.seq, std::move(flight));
   pacing_.spend(now_ms());
 }
@@ -231,7 +236,7 @@ void Pilot::carry_out(const Command& command) {
       const Flight flight = std::move(flights_.extract(seq).mapped());
       ++objects_acknowledged_;
       publish();  // whoever the watermark wakes finds the status at least as new
-      watermark_.advance(appender_.durable_offset());
+      watermark_.advance(appender_.durable_offset() + (planted(Plant::watermark_too_high) ? 1 : 0));
       if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);
       return send_sweep(trimming_.on_acknowledged(now_unix_ms()));
     }
@@ -270,7 +275,8 @@ void Pilot::fail_the_rest() {
   pool_->stop(ending);
   trimming_.stop(ending);
   for (auto& [seq, flight] : flights_) {
-    if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, appender_.fate_of(seq));
+    if (flight.batch != nullptr && !planted(Plant::rest_not_told))
+      acknowledger_->ended(*flight.batch, appender_.fate_of(seq));
   }
   flights_.clear();
   pool_->close_active();
@@ -299,7 +305,9 @@ void Pilot::first_record() noexcept {
   mailbox_->nudge();
 }
 
-void Pilot::batch_ready() noexcept { mailbox_->nudge(); }
+void Pilot::batch_ready() noexcept {
+  if (!planted(Plant::nudge_forgotten)) mailbox_->nudge();
+}
 
 void Pilot::publish() {
   const std::lock_guard lock(status_mutex_);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "result/plant.h"
 #include "store/s3/answers.h"
 
 namespace varve::store::s3 {
@@ -65,7 +66,7 @@ Verdict Judge::nonsense(std::string_view what, std::string_view why) const {
 }
 
 Verdict Judge::failure(const HttpAnswer& answer, std::string_view what) const {
-  const bool landed = answer.request_arrived;
+  const bool landed = answer.request_arrived && !planted(Plant::lost_put_not_written);
   const auto retry = [&](std::string_view fix) {
     const Code code = answer.failure == Failure::timed_out ? Code::timed_out : Code::unavailable;
     return Verdict{
