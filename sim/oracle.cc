@@ -21,7 +21,7 @@ void Oracle::stored(Seq seq, const std::vector<std::byte>& object) {
   const Result<Header> header = format::decode_header(object);
   if (!header || header->seq != seq) return violated(fmt::format("object {} is stored unreadable", seq));
   if (!ever_.emplace(seq, *header).second) return;  // an old place, trimmed away: nobody may care
-  digest_ = digest_ * 31 + seq;
+  digest_ += Fingerprint().add(seq).add(hash_of(*header));
   extend();
 }
 

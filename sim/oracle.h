@@ -12,6 +12,7 @@
 #include "chain/locate.h"
 #include "chain/survey.h"
 #include "format/header.h"
+#include "sim/fingerprint.h"
 
 namespace varve::sim {
 
@@ -58,8 +59,8 @@ class Oracle {
   [[nodiscard]] const std::map<Seq, format::Header>& chain() const { return chain_; }
   /// May the seal at `seq` go? Its epoch is over and it fences nobody.
   [[nodiscard]] bool seal_may_go(Seq seq) const;
-  /// A number that two oracles in the same state share.
-  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+  /// What two oracles share that judge alike from here on.
+  [[nodiscard]] Fingerprint digest() const { return Fingerprint(digest_).add(highest_wish_); }
 
  private:
   void extend();
@@ -77,7 +78,7 @@ class Oracle {
   Seq lowest_live_ = 0;
   Offset highest_wish_ = 0;
   std::vector<std::pair<format::Header, WriteOutcome>> fates_;
-  std::uint64_t digest_ = 0;
+  Fingerprint digest_;  // of `ever_`: the rest follows
   std::optional<std::string> violation_;
 };
 

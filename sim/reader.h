@@ -31,6 +31,14 @@ class Reader {
   [[nodiscard]] std::optional<Offset> offset() const {
     return at_ ? std::optional(at_->offset) : std::nullopt;
   }
+  /// About to read at its place, or waiting there: all that it knows is where, and what it has delivered.
+  [[nodiscard]] bool at_rest() const { return at_ && !survey_ && !locate_ && !over(); }
+  [[nodiscard]] std::optional<Oracle::Moment> survey_begun() const {
+    return survey_ ? std::optional(survey_begun_) : std::nullopt;
+  }
+  [[nodiscard]] const std::optional<chain::Position>& place() const { return at_; }
+  [[nodiscard]] Offset delivered() const { return delivered_; }
+  [[nodiscard]] std::uint32_t looks() const { return looks_; }
   void note_damage() { damaged_ = true; }
 
  private:

@@ -43,7 +43,7 @@ RunReport Simulation::run() {
   return {.violation = oracle_.violation(),
           .step = steps_,
           .objects = log_.objects.size(),
-          .digest = oracle_.digest()};
+          .digest = oracle_.digest().low};
 }
 
 void Simulation::push(Event event) {

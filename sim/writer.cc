@@ -82,6 +82,7 @@ void Writer::on_takeover(const Reply& reply, std::uint64_t /*now_ms*/, Oracle& o
 
 void Writer::own(const chain::Ownership& ownership) {
   appender_.emplace(ownership, options_.appender);
+  newest_ = ownership.seal;
   next_acknowledged_ = ownership.next.seq;
   if (!ownership.leftovers.empty()) {
     Request request = Request::make(Request::Kind::remove);
@@ -104,8 +105,8 @@ void Writer::begin_sweep(Seq from) {
 }
 
 void Writer::append(std::uint32_t records, bool closing, std::uint64_t now_ms, Oracle& oracle) {
-  const Header header = appender_->submit(chain::test_batch(records, closing), 1, now_ms);
-  flights_.emplace(header.seq, header);
+  newest_ = appender_->submit(chain::test_batch(records, closing), 1, now_ms);
+  flights_.emplace(newest_.seq, newest_);
   carry_out(now_ms, oracle);
 }
 
@@ -145,8 +146,8 @@ void Writer::on_locate(const Reply& reply, Oracle& oracle) {
 void Writer::carry_out(std::uint64_t now_ms, Oracle& oracle) {
   if (!appender_) return;
   if (trim_pending_ && appender_->trim_wants_object() && appender_->can_submit()) {
-    const Header header = appender_->submit(chain::test_batch(0), 1, now_ms);
-    flights_.emplace(header.seq, header);
+    newest_ = appender_->submit(chain::test_batch(0), 1, now_ms);
+    flights_.emplace(newest_.seq, newest_);
   }
   for (const Command& command : appender_->take_commands()) {
     switch (command.kind) {

@@ -46,6 +46,14 @@ class Writer {
   void trim(Offset before, Oracle& oracle);
   [[nodiscard]] bool trimming() const { return survey_ || locate_ || sweep_ || trim_pending_; }
 
+  /// Open, with nothing in flight and nothing under way: what it knows is in its newest header.
+  [[nodiscard]] bool at_rest() const { return is_open() && !over_ && !trimming() && flights_.empty(); }
+  [[nodiscard]] std::optional<Oracle::Moment> survey_begun() const {
+    return survey_ ? std::optional(survey_begun_) : std::nullopt;
+  }
+  /// Its last object's, or its seal's.
+  [[nodiscard]] const format::Header& newest() const { return newest_; }
+
   [[nodiscard]] const chain::Appender& appender() const { return *appender_; }
   [[nodiscard]] std::optional<std::uint64_t> next_tick_ms() const;
   [[nodiscard]] bool damaged() const { return damaged_; }
@@ -68,6 +76,7 @@ class Writer {
   std::optional<chain::Takeover> takeover_;
   std::optional<chain::Appender> appender_;
   std::map<Seq, format::Header> flights_;
+  format::Header newest_;
   Seq next_acknowledged_ = 0;
   bool damaged_ = false;
   bool over_ = false;

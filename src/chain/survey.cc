@@ -163,9 +163,18 @@ Requests Survey::walk_when_complete() {
   if (planted(Plant::hole_accepted)) {
     for (Seq before = anchor; !index && before > 0; --before) index = index_of(before - 1);
   }
+  // Did the newest objects go away since the listing? Then what is left knows too little: whoever trimmed
+  // them has stored newer ones.
+  if (!index && something_near_end_went() && !planted(Plant::stale_listing_believed)) return restart();
   if (!index) return suspect_missing(anchor, {}, "it is named as stored by a later object, and is gone");
   if (Requests more = ask_headers_from(std::min(lowest_asked_, *index)); !more.empty()) return more;
   return walk(*index);
+}
+
+bool Survey::something_near_end_went() const {
+  return std::any_of(headers_.lower_bound(near_end()), headers_.end(), [](const auto& entry) {
+    return !entry.second && entry.second.error().code() == Code::not_found;
+  });
 }
 
 Requests Survey::walk(std::size_t anchor_index) {

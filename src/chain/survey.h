@@ -74,6 +74,7 @@ class Survey {
   [[nodiscard]] std::optional<std::size_t> index_of(Seq seq) const;
   [[nodiscard]] Seq near_end() const;
   [[nodiscard]] std::size_t first_needed() const;
+  [[nodiscard]] bool something_near_end_went() const;
   std::optional<Error> claims_beyond(const Position& hole) const;
 
   Options options_;

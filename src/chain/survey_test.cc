@@ -346,5 +346,32 @@ TEST(Survey, WhatOneListingMissesIsNoCorruption) {
   EXPECT_EQ(machine.result()->tail, chain.tail());
 }
 
+// The log goes on and is trimmed between listing and reading, again and again: only a seal is left of
+// what was listed, and what that names is gone as well.
+TEST(Survey, AListingThatIsOutOfDateTimeAndAgainIsNoCorruption) {
+  TestLog log;
+  TestChain chain(log, 2);
+  chain.data(1);
+  chain.close();
+  chain.seal(2);
+  chain.data(1);
+  Survey machine({.want_history = true});
+  int moves = 4;
+  drive(log, machine.start(), [&](const Reply& reply) {
+    Requests more = machine.on(reply);
+    if (reply.kind == Request::Kind::list && moves-- > 0) {
+      chain.data(1);
+      chain.data(1);
+      chain.trim_to(chain.headers().size() - 1);
+      chain.data(0);
+      chain.sweep(true);
+    }
+    return more;
+  });
+  ASSERT_TRUE(machine.done());
+  ASSERT_TRUE(machine.result()) << machine.result().error().message();
+  EXPECT_EQ(machine.result()->tail, chain.tail());
+}
+
 }  // namespace
 }  // namespace varve::chain

@@ -31,6 +31,7 @@ constexpr std::array names{
     "hint_is_the_end",
     "hole_accepted",
     "one_look",
+    "stale_listing_believed",
     "seal_at_end_trusted",
     "newest_anchor_only",
     "far_junk_counts",

@@ -28,13 +28,14 @@ enum class Plant : std::uint8_t {
   trim_before_durable,  ///< sweeps before the new start is durable
   trim_too_far,         ///< gives up the object that holds the new start
   // Finding the tail.
-  checkpoint_trusted,   ///< the walk begins where the checkpoint says
-  hint_is_the_end,      ///< nothing at or after the hint means that there is no log
-  hole_accepted,        ///< a hole is the tail even if later objects know of its content
-  one_look,             ///< what one look misses is called corruption
-  seal_at_end_trusted,  ///< a seal at the end is believed without looking behind it
-  newest_anchor_only,   ///< only the last object's anchor counts
-  far_junk_counts,      ///< objects far below the end have a say
+  checkpoint_trusted,      ///< the walk begins where the checkpoint says
+  hint_is_the_end,         ///< nothing at or after the hint means that there is no log
+  hole_accepted,           ///< a hole is the tail even if later objects know of its content
+  one_look,                ///< what one look misses is called corruption
+  stale_listing_believed,  ///< what was deleted since it was listed counts as lost
+  seal_at_end_trusted,     ///< a seal at the end is believed without looking behind it
+  newest_anchor_only,      ///< only the last object's anchor counts
+  far_junk_counts,         ///< objects far below the end have a say
   // Taking over.
   seal_not_rechecked,      ///< owns as soon as the seal is stored
   seal_exists_is_ours,     ///< owns though the place of the seal was taken

@@ -129,7 +129,7 @@ class Stress {
       appended = std::min<std::uint32_t>(1 + random() % 20, total - stamp.number);
       std::vector<std::span<const std::byte>> records;
       for (std::uint32_t i = 0; i < appended; ++i) {
-        const auto record = buffer.subspan(i * 128, sizeof(Stamp) + random() % 100);
+        const auto record = buffer.subspan(std::size_t{i} * 128, sizeof(Stamp) + random() % 100);
         fill(record, {stamp.producer, stamp.number + i});
         records.push_back(record);
       }
