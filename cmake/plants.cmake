@@ -30,7 +30,5 @@ foreach(program
   endif()
   add_executable(${program}_planted EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${program}> $<TARGET_OBJECTS:varve_planted>)
   target_link_libraries(${program}_planted PRIVATE $<TARGET_PROPERTY:${program},LINK_LIBRARIES>)
-  set_target_properties(${program}_planted PROPERTIES
-    OUTPUT_NAME ${program} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/planted)
   add_dependencies(varve_plants ${program}_planted)
 endforeach()
