@@ -19,6 +19,8 @@ milliseconds moving(std::uint64_t bytes) {
 
 /// Sooner than this a duplicate costs more than the wait.
 constexpr milliseconds patience_min{10};
+/// When to look again at a request that was slow when no duplicate could be afforded.
+constexpr milliseconds hedge_again{50};
 
 }  // namespace
 
@@ -119,11 +121,16 @@ void Engine::alarm_rang(OperationId id, Moment now) {
 }
 
 void Engine::hedge(OperationId id, Pursuit& pursuit, Moment now) {
+  if (now >= pursuit.deadline) return;
   // What waits goes first, and a store that throttles is not asked twice.
-  if (held_ || !queue_.empty() || in_flight_ >= pacing_.limit() || now >= pursuit.deadline) return;
-  if (!hedging_.spend()) return;
-  pursuit.hedged = true;
-  send(id, pursuit, true, now);
+  const bool may = !held_ && queue_.empty() && in_flight_ < pacing_.limit();
+  if (may && hedging_.spend()) {
+    pursuit.hedged = true;
+    return send(id, pursuit, true, now);
+  }
+  // One request in twenty is slow enough to use the allowance up; one that stalls is still waiting when
+  // there is some again.
+  set_alarm(id, pursuit, now + hedge_again);
 }
 
 void Engine::answered(AttemptId attempt_id, HttpAnswer&& answer, Moment now, std::int64_t now_unix_s) {
