@@ -12,29 +12,12 @@ namespace {
 using format::Header;
 namespace flag = format::flag;
 
-TailView view_of(TestLog& log) { return run(log, Survey({.want_history = true})).value(); }
-
-TestChain random_log(TestLog& log, std::minstd_rand& random) {
-  TestChain chain(log, static_cast<std::uint32_t>(1 + random() % 5));
-  for (auto i = random() % 80; i > 0; --i) {
-    const auto draw = chain.tail().owned ? random() % 12 : 0;
-    if (draw == 0) {
-      chain.seal(random() % 9 + 1);
-    } else if (draw == 1) {
-      chain.seal(9, flag::ahead);
-    } else {
-      chain.data(static_cast<std::uint32_t>(random() % 4));
-    }
-  }
-  return chain;
-}
-
 TEST(Locate, FindsEveryOffsetOfAnyLog) {
   std::minstd_rand random(5);
   for (int round = 0; round < 200; ++round) {
     SCOPED_TRACE(round);
     TestLog log;
-    TestChain chain = random_log(log, random);
+    TestChain chain = random_chain(log, random);
     if (random() % 2 == 0 && chain.tail().owned) {
       std::size_t index = random() % chain.headers().size();
       while (chain.headers()[index].kind != format::Kind::data && index > 0) --index;

@@ -10,34 +10,13 @@ namespace varve::chain {
 namespace {
 
 using format::Header;
-namespace flag = format::flag;
-
-TailView view_of(TestLog& log) { return run(log, Survey({.want_history = true})).value(); }
-
-/// Epochs of all lengths, stopped and orderly ones, with a clock that stands or goes on.
-TestChain random_log(TestLog& log, std::minstd_rand& random) {
-  TestChain chain(log, static_cast<std::uint32_t>(1 + random() % 5));
-  std::int64_t now = 1000;
-  for (auto i = random() % 80; i > 0; --i) {
-    chain.set_clock(now += static_cast<std::int64_t>(random() % 3));
-    const auto draw = chain.tail().owned ? random() % 12 : 0;
-    if (draw == 0) {
-      chain.seal(random() % 9 + 1);
-    } else if (draw == 1) {
-      chain.seal(9, flag::ahead);
-    } else {
-      chain.data(static_cast<std::uint32_t>(random() % 4));
-    }
-  }
-  return chain;
-}
 
 TEST(LocateTime, FindsTheFirstObjectOfEveryMomentInAnyLog) {
   std::minstd_rand random(11);
   for (int round = 0; round < 200; ++round) {
     SCOPED_TRACE(round);
     TestLog log;
-    TestChain chain = random_log(log, random);
+    TestChain chain = random_chain(log, random);
     if (random() % 2 == 0 && chain.tail().owned) {
       std::size_t index = random() % chain.headers().size();
       while (chain.headers()[index].kind != format::Kind::data && index > 0) --index;

@@ -16,6 +16,7 @@
 #include "chain/appender.h"
 #include "chain/position.h"
 #include "chain/request.h"
+#include "chain/survey.h"
 #include "format/checkpoint.h"
 #include "format/header.h"
 #include "format/records.h"
@@ -291,5 +292,28 @@ class TestChain {
   std::vector<format::Header> headers_;
   format::EpochHistory history_;
 };
+
+/// Writes epochs of all lengths, stopped and orderly ones, at a clock that stands or goes on from 1000.
+[[nodiscard]] inline TestChain random_chain(TestLog& log, std::minstd_rand& random) {
+  TestChain chain(log, static_cast<std::uint32_t>(1 + random() % 5));
+  std::int64_t now_unix_ms = 1000;
+  for (auto i = random() % 80; i > 0; --i) {
+    chain.set_clock(now_unix_ms += static_cast<std::int64_t>(random() % 3));
+    const auto draw = chain.tail().owned ? random() % 12 : 0;
+    if (draw == 0) {
+      chain.seal(random() % 9 + 1);
+    } else if (draw == 1) {
+      chain.seal(9, format::flag::ahead);
+    } else {
+      chain.data(static_cast<std::uint32_t>(random() % 4));
+    }
+  }
+  return chain;
+}
+
+/// What a survey sees of `log` now.
+[[nodiscard]] inline TailView view_of(TestLog& log) {
+  return run(log, Survey({.want_history = true})).value();
+}
 
 }  // namespace varve::chain
