@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 
 #include "reader/log_builder.h"
 #include "store/faulty.h"
@@ -32,11 +33,18 @@ class AccountingStore final : public Store {
   void get(std::string key, ByteRange range, Done<Bytes> done) override {
     if (range.length != UINT64_MAX) return below_->get(std::move(key), range, std::move(done));
     raise(*open_, 1, open_max);
+    unanswered_.fetch_add(1);
     below_->get(std::move(key), range, [this, done = std::move(done)](Result<Bytes> answer) {
       open_->fetch_sub(1);
       if (answer) answer = counted(*answer);
       done(std::move(answer));
+      unanswered_.fetch_sub(1);
+      unanswered_.notify_all();
     });
+  }
+  /// Until all that was asked for has been taken.
+  void wait_until_idle() const {
+    for (std::uint64_t left = unanswered_; left != 0; left = unanswered_) unanswered_.wait(left);
   }
   void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
     below_->list(std::move(prefix), std::move(after), limit, std::move(done));
@@ -65,14 +73,18 @@ class AccountingStore final : public Store {
     return {.data = bytes.data, .owner = std::shared_ptr<const void>(bytes.data.data(), release)};
   }
 
+  std::atomic<std::uint64_t> unanswered_ = 0;
   Count open_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   Count alive_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   const std::shared_ptr<Store> below_;
 };
 
-std::size_t read_all(Reader& reader) {
+/// `before_each`, and the next record, until there is none; how many there were.
+std::size_t read_all(
+    Reader& reader, const std::function<void()>& before_each = [] {}) {
   std::size_t count = 0;
   while (true) {
+    before_each();
     const auto record = reader.next();
     EXPECT_TRUE(record) << record.error().message();
     if (!record || !*record) return count;
@@ -93,7 +105,8 @@ TEST(ReadAhead, KeepsItsBounds) {
   ASSERT_TRUE(reader);
   accounting->alive_max = 0;
   accounting->open_max = 0;
-  EXPECT_EQ(read_all(**reader), 10 * objects);
+  // A reader so slow that all that may be fetched ahead has been.
+  EXPECT_EQ(read_all(**reader, [&] { accounting->wait_until_idle(); }), 10 * objects);
   EXPECT_LE(accounting->open_max, 3U);
   EXPECT_GE(accounting->open_max, 2U);
   // What is ahead, and the object being read; the next one may be asked for before its size is known.
