@@ -39,6 +39,15 @@ bool own(int fd) {
   return ::flock(fd, LOCK_EX | LOCK_NB) == 0 && ::fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
+/// Whether the directory is none any more, or another has its place. File systems differ in what they
+/// say to who would make a file in it (ENOENT, EPERM).
+bool has_vanished(const Directory& directory) {
+  struct stat here {};
+  struct stat there {};
+  return ::fstat(directory.fd(), &here) != 0 || here.st_nlink == 0 ||
+         ::stat(directory.path().c_str(), &there) != 0 || !directory.is(there.st_dev, there.st_ino);
+}
+
 }  // namespace
 
 StagedFile::StagedFile(Descriptor descriptor, int staging_fd, std::string name)
@@ -61,7 +70,8 @@ Result<StagedFile> StagedFile::create_for(const Directory& target, const Directo
   if (descriptor) return StagedFile(std::move(descriptor), staging.fd(), {});
   // EISDIR: a kernel without O_TMPFILE; EOPNOTSUPP, EINVAL: a file system without.
   if (errno == EISDIR || errno == EOPNOTSUPP || errno == EINVAL) return create_named(staging);
-  return file_error(errno, "create a file in", target.path());
+  const int failure = errno;
+  return file_error(has_vanished(target) ? ENOENT : failure, "create a file in", target.path());
 }
 
 Result<StagedFile> StagedFile::create_named(const Directory& staging) {
