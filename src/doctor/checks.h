@@ -36,7 +36,9 @@ Result<Seen> check_ranges(const Trial& trial);
 /// the first try.
 Result<void> create_fresh(Patient& patient, const std::string& key, std::string_view text);
 
-/// What is stored there: its text, or "nothing".
+/// The text of what is not there.
+inline constexpr std::string_view nothing = "nothing";
+/// What is stored there: its text, or `nothing`.
 Result<std::string> text_of(Patient& patient, const std::string& key, ByteRange range = {});
 
 }  // namespace varve::doctor
