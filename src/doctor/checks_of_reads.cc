@@ -80,8 +80,7 @@ Result<Seen> check_list_after_write(const Trial& trial, std::size_t rounds) {
     const auto text = text_of(trial.patient, name);
     if (!text) return text.error();
     // What is listed and can be read was not removed: that is not the listing's fault.
-    if (*text == nothing)
-      return Seen{false, fmt::format("'{}' was listed after it had been removed", name)};
+    if (*text == nothing) return Seen{false, fmt::format("'{}' was listed after it had been removed", name)};
   }
   return Seen{true,
               fmt::format("{} listings had all that was created, and nothing that was removed", rounds + 1)};
