@@ -5,17 +5,13 @@
 #include <algorithm>
 
 #include "chain/older_epochs.h"
+#include "chain/probe.h"
 #include "result/plant.h"
 
 namespace varve::chain {
 
 using format::EpochEntry;
 using format::Header;
-
-namespace {
-// Round trips are dear and GETs cheap: nine-way search takes a third of the trips of halving.
-constexpr Seq probes_at_once = 8;
-}  // namespace
 
 Locate::Locate(const TailView& view, Offset target)
     : valid_{view.start_offset(), view.tail.offset},
@@ -87,17 +83,8 @@ Requests Locate::probe() {
 }
 
 Requests Locate::on_probe(const Reply& reply) {
-  const Result<Header> header = header_in(reply);
+  const Result<Header> header = probed_header(reply, tail_.log_id);
   if (!header) return fail(header.error());
-  if (header->seq != reply.seq || header->log_id != tail_.log_id) {
-    return fail(
-        {Code::corruption, fmt::format("object {} is not the record object that belongs there", reply.seq)});
-  }
-  if (header->kind != format::Kind::data) {
-    // A claimant that slept has put its seal where the log was trimmed away since the survey. (Whoever
-    // walks there, and was not trimmed away, learns from `step` that it does not belong there.)
-    return fail({Code::not_found, fmt::format("object {} went away: a seal is in its place", reply.seq)});
-  }
   probed_.insert_or_assign(reply.seq, *header);
   if (outstanding_ > 0) return {};
   for (const auto& [seq, found] : probed_) {

@@ -5,14 +5,11 @@
 #include <algorithm>
 
 #include "chain/older_epochs.h"
+#include "chain/probe.h"
 
 namespace varve::chain {
 
 using format::Header;
-
-namespace {
-constexpr std::uint64_t moments_at_once = 8;  // as in Locate
-}  // namespace
 
 LocateTime::LocateTime(const TailView& view, std::int64_t since_unix_ms)
     : tail_(view.tail),
@@ -33,8 +30,7 @@ Requests LocateTime::lay_out() {
     const Seq end = i + 1 < history_.size() ? history_[i + 1].seal : newest_ + 1;
     if (first < end) runs_.push_back({first, end - first});
   }
-  for (const Run& run : runs_) places_ += run.objects;
-  high_ = places_;
+  for (const Run& run : runs_) high_ += run.objects;
   return probe();
 }
 
@@ -65,8 +61,8 @@ Requests LocateTime::probe() {
   answered_.clear();
   const std::uint64_t span = high_ - low_;
   Requests requests;
-  for (std::uint64_t i = 0; i < moments_at_once; ++i) {
-    const std::uint64_t place = low_ + span * i / moments_at_once;
+  for (std::uint64_t i = 0; i < probes_at_once; ++i) {
+    const std::uint64_t place = low_ + span * i / probes_at_once;
     if (const Seq seq = seq_at(place); asked_.emplace(seq, place).second) {
       requests.push_back(Request::make(Request::Kind::get_header, seq));
     }
@@ -75,15 +71,8 @@ Requests LocateTime::probe() {
 }
 
 Requests LocateTime::on_probe(const Reply& reply) {
-  const Result<Header> header = header_in(reply);
+  const Result<Header> header = probed_header(reply, tail_.log_id);
   if (!header) return fail(header.error());
-  if (header->seq != reply.seq || header->log_id != tail_.log_id) {
-    return fail(
-        {Code::corruption, fmt::format("object {} is not the record object that belongs there", reply.seq)});
-  }
-  if (header->kind != format::Kind::data) {  // as in Locate::on_probe
-    return fail({Code::not_found, fmt::format("object {} went away: a seal is in its place", reply.seq)});
-  }
   answered_.insert_or_assign(asked_.at(reply.seq), *header);
   if (answered_.size() < asked_.size()) return {};
   for (const auto& [place, found] : answered_) {

@@ -51,7 +51,6 @@ class LocateTime {
   // Places in the row of all runs: what is below low_ was made before, what is at high_ or behind was not.
   std::uint64_t low_ = 0;
   std::uint64_t high_ = 0;
-  std::uint64_t places_ = 0;
   std::map<Seq, std::uint64_t> asked_;                // their places
   std::map<std::uint64_t, format::Header> answered_;  // by place
   std::optional<Position> at_high_;

@@ -17,14 +17,7 @@ TEST(LocateTime, FindsTheFirstObjectOfEveryMomentInAnyLog) {
     SCOPED_TRACE(round);
     TestLog log;
     TestChain chain = random_chain(log, random);
-    if (random() % 2 == 0 && chain.tail().owned) {
-      std::size_t index = random() % chain.headers().size();
-      while (chain.headers()[index].kind != format::Kind::data && index > 0) --index;
-      if (index > 0) chain.trim_to(index);
-      chain.data(0);
-      chain.data(1);
-      chain.sweep(false);
-    }
+    if (random() % 2 == 0 && chain.tail().owned) random_trim(chain, random);
     const TailView view = view_of(log);
     for (std::int64_t since = 999; since < 1100; ++since) {
       const Result<Position> found = run(log, LocateTime(view, since), &random);
@@ -48,16 +41,7 @@ TEST(LocateTime, TakesAFewRoundTripsInALongLog) {
   }
   const TailView view = view_of(log);
   LocateTime machine(view, 1000 + 12'345);
-  Requests wave = machine.start();
-  std::size_t trips = 0;
-  while (!wave.empty()) {
-    ++trips;
-    Requests next;
-    for (const Request& request : wave) {
-      for (Request& more : machine.on(log.answer(request))) next.push_back(std::move(more));
-    }
-    wave = std::move(next);
-  }
+  const std::size_t trips = round_trips(log, machine);
   ASSERT_TRUE(machine.result());
   EXPECT_EQ((*machine.result()).offset, 2 * 12'345U);
   EXPECT_LE(trips, 6U);

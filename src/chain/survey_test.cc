@@ -51,16 +51,7 @@ TEST(Survey, AfterACleanCloseACheckpointMakesItThreeRoundTrips) {
   chain.close();
   log.checkpoint = encode_checkpoint(chain.checkpoint());
   Survey machine({.want_history = true});
-  Requests wave = machine.start();
-  std::size_t trips = 0;
-  while (!wave.empty()) {
-    ++trips;
-    Requests next;
-    for (const Request& request : wave) {
-      for (Request& more : machine.on(log.answer(request))) next.push_back(std::move(more));
-    }
-    wave = std::move(next);
-  }
+  const std::size_t trips = round_trips(log, machine);
   ASSERT_TRUE(machine.done());
   EXPECT_EQ(machine.result()->tail, chain.tail());
   EXPECT_EQ(trips, 3U);  // checkpoint, listing, headers

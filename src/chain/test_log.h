@@ -163,6 +163,20 @@ auto run(TestLog& log, Machine machine, std::minstd_rand* shuffle = nullptr) {
   return machine.result();
 }
 
+/// Runs `machine` to its end, each time with the answers to all that it has asked for; how often that was.
+template <class Machine>
+std::size_t round_trips(TestLog& log, Machine& machine) {
+  std::size_t trips = 0;
+  for (Requests wave = machine.start(); !wave.empty(); ++trips) {
+    Requests next;
+    for (const Request& request : wave) {
+      for (Request& more : machine.on(log.answer(request))) next.push_back(std::move(more));
+    }
+    wave = std::move(next);
+  }
+  return trips;
+}
+
 /// Writes a log, one chain object after the other.
 class TestChain {
  public:
@@ -309,6 +323,16 @@ class TestChain {
     }
   }
   return chain;
+}
+
+/// Trims to any DATA object, durably, and sweeps.
+inline void random_trim(TestChain& chain, std::minstd_rand& random) {
+  std::size_t index = random() % chain.headers().size();
+  while (chain.headers()[index].kind != format::Kind::data && index > 0) --index;
+  if (index > 0) chain.trim_to(index);
+  chain.data(0);
+  chain.data(1);
+  chain.sweep(false);
 }
 
 /// What a survey sees of `log` now.

@@ -85,7 +85,7 @@ Result<std::vector<Cursor>> Cursors::list() const {
   if (!listed) return listed.error();
   std::vector<Cursor> cursors;
   for (const auto& [name, revisions] : *listed) {
-    const auto found = impl_->moves.newest(name, until);
+    const auto found = impl_->moves.newest(name, revisions, until);
     if (!found) return found.error();
     if (*found && !(*found)->move.removed) cursors.push_back(to_cursor(name, (*found)->move));
   }

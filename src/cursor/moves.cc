@@ -62,15 +62,23 @@ Result<CursorMove> Moves::read(std::string_view name, std::uint64_t revision, De
 }
 
 Result<std::optional<Moves::Newest>> Moves::newest(std::string_view name, Deadline deadline) const {
+  auto listed = list(format::cursor_prefix(log_.path, name), deadline);
+  if (!listed) return listed.error();
+  if (listed->empty()) return std::optional<Newest>();
+  return newest(name, std::move(listed->begin()->second), deadline);
+}
+
+Result<std::optional<Moves::Newest>> Moves::newest(std::string_view name, std::vector<std::uint64_t> listed,
+                                                   Deadline deadline) const {
   // The newest is never deleted, so what was listed last and is gone has been passed: look again.
   for (int race = 0; race < races_max; ++race) {
-    auto listed = list(format::cursor_prefix(log_.path, name), deadline);
-    if (!listed) return listed.error();
-    if (listed->empty()) return std::optional<Newest>();
-    std::vector<std::uint64_t> revisions = std::move(listed->begin()->second);
-    auto move = read(name, revisions.back(), deadline);
-    if (move) return std::optional(Newest{*move, std::move(revisions)});
+    auto move = read(name, listed.back(), deadline);
+    if (move) return std::optional(Newest{*move, std::move(listed)});
     if (move.error().code() != Code::not_found) return move.error();
+    auto again = list(format::cursor_prefix(log_.path, name), deadline);
+    if (!again) return again.error();
+    if (again->empty()) return std::optional<Newest>();
+    listed = std::move(again->begin()->second);
   }
   return Error(Code::unavailable,
                fmt::format("cursor '{}' moves faster than it can be read; try again", name));

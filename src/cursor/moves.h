@@ -29,6 +29,9 @@ class Moves {
     std::vector<std::uint64_t> revisions;
   };
   Result<std::optional<Newest>> newest(std::string_view name, Deadline deadline) const;
+  /// The same, of a cursor whose revisions have just been listed.
+  Result<std::optional<Newest>> newest(std::string_view name, std::vector<std::uint64_t> listed,
+                                       Deadline deadline) const;
 
   /// Which revisions all cursors have.
   Result<Revisions> list_all(Deadline deadline) const;

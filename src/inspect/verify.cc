@@ -372,7 +372,7 @@ Result<void> Verification::check_cursors() {
   const auto cursors = moves.list_all(deadline);
   if (!cursors) return cursors.error();
   for (const auto& [name, revisions] : *cursors) {
-    const auto newest = moves.newest(name, deadline);
+    const auto newest = moves.newest(name, revisions, deadline);
     if (newest) continue;
     if (!is_damage(newest.error())) return newest.error();
     findings_.add(Severity::warning, format::cursor_key(courier_.address().path, name, revisions.back()),

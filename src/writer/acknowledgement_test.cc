@@ -8,6 +8,7 @@
 #include <deque>
 #include <mutex>
 
+#include "doctor/broken_stores.h"
 #include "store/faulty.h"
 #include "writer/writer_test_support.h"
 
@@ -144,9 +145,9 @@ TEST_F(Acknowledgement, HasComeForAllWhenCloseReturns) {
 
 /// A store that is still at the last few bodies after it has answered, as the slower of two hedged
 /// requests is.
-class StillReading final : public Store {
+class StillReading final : public doctor::PassingStore {
  public:
-  explicit StillReading(std::shared_ptr<Store> below) : below_(std::move(below)) {}
+  using PassingStore::PassingStore;
 
   void put_if_absent(std::string key, Bytes body, Done<void> done) override {
     {
@@ -156,19 +157,6 @@ class StillReading final : public Store {
     }
     below_->put_if_absent(std::move(key), std::move(body), std::move(done));
   }
-  void put(std::string key, Bytes body, Done<void> done) override {
-    below_->put(std::move(key), std::move(body), std::move(done));
-  }
-  void get(std::string key, ByteRange range, Done<Bytes> done) override {
-    below_->get(std::move(key), range, std::move(done));
-  }
-  void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
-    below_->list(std::move(prefix), std::move(after), limit, std::move(done));
-  }
-  void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override {
-    below_->remove(std::move(keys), std::move(done));
-  }
-  [[nodiscard]] std::string describe() const override { return below_->describe(); }
 
   /// How many bodies were read to the end, and how many of them changed meanwhile.
   std::pair<std::size_t, std::size_t> finish() {
@@ -189,7 +177,6 @@ class StillReading final : public Store {
     reading_.pop_front();
   }
 
-  const std::shared_ptr<Store> below_;
   std::mutex mutex_;
   std::deque<Reading> reading_;
   std::size_t read_ = 0;

@@ -1,0 +1,15 @@
+// What searches of the chain share: looking at a few objects at once.
+#pragma once
+
+#include "chain/request.h"
+
+namespace varve::chain {
+
+/// Round trips are dear and GETs cheap: nine-way search takes a third of the trips of halving.
+inline constexpr std::uint64_t probes_at_once = 8;
+
+/// The header of the DATA object that `reply` should have. Errors: `not_found` if it went away,
+/// `corruption` if another object lies there.
+[[nodiscard]] Result<format::Header> probed_header(const Reply& reply, const format::Id& log_id);
+
+}  // namespace varve::chain
