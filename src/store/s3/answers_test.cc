@@ -208,12 +208,13 @@ TEST(SettingsOf, Everything) {
 TEST(SettingsOf, MistakesAreNamed) {
   for (const char* wrong :
        {"s3://?region=r", "s3://b_?region=r", "s3://bu%2Fcket?region=r", "s3://bucket/path?region=r",
-        "s3://bucket?endpoint=host", "s3://bucket?endpoint=ftp://host", "s3://bucket?endpoint=http://h/path",
-        "s3://bucket?endpoint=http://user:secret@h", "s3://bucket?region=r&proxy=http://user:secret@h",
-        "s3://bucket?region=r&checksum=sha", "s3://bucket?region=r&sse=x",
-        "s3://bucket?region=r&sse_kms_key=k", "s3://bucket?region=r&hedge=maybe",
-        "s3://bucket?region=r&deadline=soon", "s3://bucket?region=r&deadline=0s",
-        "s3://bucket?region=r&max_in_flight=0", "s3://bucket?region=r&misspelt=1"}) {
+        "s3://bucket?endpoint=host", "s3://bucket?endpoint=ftp://host", "s3://bucket?endpoint=http://",
+        "s3://bucket?endpoint=http://h/path", "s3://bucket?endpoint=http://user:secret@h",
+        "s3://bucket?region=r&proxy=http://user:secret@h", "s3://bucket?region=r&checksum=sha",
+        "s3://bucket?region=r&sse=x", "s3://bucket?region=r&sse_kms_key=k",
+        "s3://bucket?region=r&hedge=maybe", "s3://bucket?region=r&deadline=soon",
+        "s3://bucket?region=r&deadline=0s", "s3://bucket?region=r&max_in_flight=0",
+        "s3://bucket?region=r&misspelt=1"}) {
     const auto s = settings_of(wrong);
     ASSERT_FALSE(s) << wrong;
     EXPECT_EQ(s.error().code(), Code::invalid_argument) << wrong;

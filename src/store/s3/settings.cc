@@ -39,9 +39,10 @@ Result<std::string> checked_endpoint(std::string text) {
   if (scheme_end == std::string::npos) return wrong("endpoint", form);
   const std::string_view scheme = std::string_view(text).substr(0, scheme_end);
   if (scheme != "https" && scheme != "http") return wrong("endpoint", form);
-  if (text.ends_with('/')) text.pop_back();
-  const std::string_view rest = std::string_view(text).substr(scheme_end + 3);
-  if (rest.empty() || rest.find_first_of("/@?# ") != std::string_view::npos) return wrong("endpoint", form);
+  std::string_view host = std::string_view(text).substr(scheme_end + 3);
+  if (host.ends_with('/')) host.remove_suffix(1);
+  if (host.empty() || host.find_first_of("/@?# ") != std::string_view::npos) return wrong("endpoint", form);
+  text.resize(scheme_end + 3 + host.size());
   return text;
 }
 
