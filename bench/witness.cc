@@ -9,9 +9,7 @@
 namespace varve::bench {
 
 double StoreUse::dollars() const {
-  const Prices prices;
-  return static_cast<double>(puts + lists) / 1000 * prices.put_per_1000 +
-         static_cast<double>(gets) / 1000 * prices.get_per_1000;
+  return price_of({.puts = puts, .gets = gets, .lists = lists, .deletes = removes});
 }
 
 StoreUse operator-(const StoreUse& after, const StoreUse& before) {

@@ -62,6 +62,7 @@ class Witness final : public Store {
   void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override;
   [[nodiscard]] std::string describe() const override { return below_->describe(); }
   [[nodiscard]] bool requests_are_priced() const override { return below_->requests_are_priced(); }
+  [[nodiscard]] std::optional<StoreMetrics> metrics() const override { return below_->metrics(); }
 
  private:
   struct Notes {

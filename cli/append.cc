@@ -11,6 +11,7 @@
 #include "cli/acks.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/event_log.h"
 #include "cli/feeder.h"
 #include "cli/human.h"
 #include "cli/input.h"
@@ -45,6 +46,7 @@ struct AppendOptions {
   Framing framing = Framing::lines;
   bool acks = false;
   bool quiet = false;
+  bool verbose = false;
   WriterOptions writer;
 };
 
@@ -86,6 +88,9 @@ ExitCode append(AppendOptions options) {
   Interruption interruption;
   const auto log = resolve_log(options.log);
   if (!log) return report(log.error());
+  options.writer.on_event = event_log(options.quiet     ? Verbosity::quiet
+                                      : options.verbose ? Verbosity::all
+                                                        : Verbosity::remarkable);
   auto opened = Writer::open(*log, options.writer);
   if (!opened) return report(opened.error());
   Writer& writer = **opened;
@@ -161,7 +166,11 @@ void add_append(Command& commands, ExitCode& exit_code) {
   command.add_framing(options->framing);
   command.add_flag("--acks", options->acks,
                    "print \"durable N\" each time it moves: every record below offset N is safe");
-  command.add_flag("--quiet,-q", options->quiet, "no progress and no summary");
+  command.add_flag("--quiet,-q", options->quiet, "no progress, no events and no summary");
+  command.add_flag("--verbose,-v", options->verbose,
+                   "tell all events on standard error: opened, closed, ...;\n"
+                   "otherwise only what is remarkable: a store that is slow,\n"
+                   "an unfinished tail that was cut off");
   add_tuning(command, options->writer);
   command.runs([options] { return append(*options); }, exit_code);
 }

@@ -13,6 +13,7 @@ pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 
 if(VARVE_BUILD_CLI)
   find_package(CLI11 REQUIRED)
+  find_package(spdlog REQUIRED)
 endif()
 if(VARVE_BUILD_TESTS)
   find_package(GTest REQUIRED)

@@ -73,6 +73,15 @@ class Append(LogTest):
         self.assertIn("in the middle of record 2", self.stderr)
         self.assertEqual(self.varve("cat", self.log), "one\n")
 
+    def test_events_are_told_as_much_as_is_asked_for(self):
+        self.append("one")
+        self.assertNotIn("opened", self.stderr)
+        self.varve("append", self.log, "--verbose", input="two\n")
+        for event in ("sealed: took the log over", "opened: the next record is offset 1", "closed: "):
+            self.assertIn(f"{self.log} {event}", self.stderr)
+        self.varve("append", self.log, "--quiet", input="three\n")
+        self.assertEqual(self.stderr, "")
+
     def test_missing_file_is_found_before_the_log_is_touched(self):
         self.varve("append", self.log, str(self.directory / "nothing"), exits=FAILURE)
         self.assertIn("nothing': No such file", self.stderr)

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "varve/metrics.h"
 #include "varve/result.h"
 #include "varve/store.h"
 
@@ -85,6 +86,9 @@ struct Prices {
   double gib_month = 0.023;      ///< a GiB kept for a month, of the first 50 TB
   std::string source = "AWS S3 Standard in us-east-1, list prices of 2025 (aws.amazon.com/s3/pricing)";
 };
+
+/// What so many requests cost, in dollars.
+[[nodiscard]] double price_of(const RequestTotals& requests, const Prices& prices = {});
 
 /// A month (30 days) of a log, in dollars. Without what leaves the region.
 struct MonthlyCost {

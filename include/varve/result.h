@@ -1,6 +1,7 @@
 // varve/result.h - the words shared by every header: offsets, and what can go wrong.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,6 +40,9 @@ enum class Code : std::uint8_t {
   closed,            ///< the object the call was made on is closed
   internal,          ///< a defect in Varve; please report it
 };
+
+/// How many there are.
+inline constexpr std::size_t code_count = static_cast<std::size_t>(Code::internal) + 1;
 
 /// The field's name in lower case, as in logs and `--json`: "over_capacity".
 [[nodiscard]] std::string_view to_string(Code code) noexcept;

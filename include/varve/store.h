@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "varve/metrics.h"
 #include "varve/result.h"
 
 namespace varve {
@@ -103,6 +104,9 @@ class Store {
   /// How far the store's clock is ahead of this machine's, to within a few seconds, as it last told;
   /// nothing if it has not. A log relies on no clock; signatures do.
   [[nodiscard]] virtual std::optional<std::chrono::seconds> clock_ahead() const { return std::nullopt; }
+
+  /// What it took to answer all calls so far; nothing where a call is a request and no more.
+  [[nodiscard]] virtual std::optional<StoreMetrics> metrics() const { return std::nullopt; }
 };
 
 /// Opens the store that `uri` names.

@@ -14,6 +14,8 @@
 #include <string>
 #include <type_traits>
 
+#include "varve/event.h"
+#include "varve/metrics.h"
 #include "varve/result.h"
 #include "varve/store.h"
 
@@ -61,6 +63,9 @@ struct WriterOptions {
 
   /// Fail with `not_found` instead of creating a log that does not exist.
   bool must_exist = false;
+
+  /// Told what happens to the writer. See `EventCallback` for what it may do.
+  EventCallback on_event = {};
 };
 
 /// What to call when an append has ended: any callable that takes `const Result<Offset>&` (the
@@ -226,6 +231,9 @@ class Writer {
   Result<void> close(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
 
   [[nodiscard]] WriterStatus status() const;
+
+  /// What it has done so far. Costs some microseconds and disturbs nobody.
+  [[nodiscard]] WriterMetrics metrics() const;
 
  private:
   friend class Reservation;

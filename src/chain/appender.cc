@@ -243,6 +243,10 @@ bool Appender::waiting_for_store() const {
   return (oldest.last_error || oldest.late) && oldest.state != State::landed;
 }
 
+std::optional<Error> Appender::complaint() const {
+  return window_.empty() ? std::nullopt : window_.at(window_.begin()).last_error;
+}
+
 void Appender::end(Error error) {
   if (!ending_) ending_ = std::move(error);
 }

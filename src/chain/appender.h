@@ -98,6 +98,8 @@ class Appender {
   [[nodiscard]] std::uint32_t in_flight() const { return window_.in_flight(); }
   /// The lowest place in flight failed at least once and is tried again, or is in flight for long.
   [[nodiscard]] bool waiting_for_store() const;
+  /// What the store said last about that place, if it said anything.
+  [[nodiscard]] std::optional<Error> complaint() const;
   [[nodiscard]] std::uint64_t retries() const { return retries_; }
   [[nodiscard]] bool closed() const { return closing_ && window_.empty(); }
   [[nodiscard]] bool checkpoint_in_flight() const { return checkpoint_in_flight_; }

@@ -20,6 +20,7 @@ using chain::Request;
 using chain::Requests;
 using Kind = chain::Request::Kind;
 using Clock = std::chrono::steady_clock;
+using store::RequestKind;
 
 namespace {
 
@@ -56,27 +57,30 @@ Courier::Deadline Courier::after(std::uint32_t timeout_ms) {
 }
 
 void Courier::put_object(Seq seq, Bytes body, Store::Done<void> done) const {
-  log_.store->put_if_absent(key_of(seq), std::move(body), std::move(done));
+  const std::uint64_t bytes = body.data.size();
+  log_.store->put_if_absent(key_of(seq), std::move(body),
+                            tally_->counted<void>(RequestKind::put_if_absent, bytes, std::move(done)));
 }
 
-void Courier::get_object(Seq seq, Store::Done<Bytes> done) const {
-  log_.store->get(key_of(seq), {}, std::move(done));
+void Courier::get(std::string key, ByteRange range, Store::Done<Bytes> done) const {
+  log_.store->get(std::move(key), range, tally_->counted<Bytes>(RequestKind::get, 0, std::move(done)));
 }
+
+void Courier::get_object(Seq seq, Store::Done<Bytes> done) const { get(key_of(seq), {}, std::move(done)); }
 
 void Courier::look(Seq seq, const Store::Done<Seen>& done) const {
-  log_.store->get(key_of(seq), {0, format::max_seal_bytes},
-                  [name = name_of(seq), done](const Result<Bytes>& front) {
-                    if (!front) return done(front.error());
-                    const Result<format::Header> header = format::decode_header(front->data);
-                    if (!header) return done(header.error().with_context(name));
-                    Seen seen{*header, {}};
-                    if (header->kind == format::Kind::seal) {
-                      if (const Result<format::SealBody> body = format::decode_seal(front->data, *header)) {
-                        seen.sealed_by = fmt::format("{}:{}", body->host, body->pid);
-                      }
-                    }
-                    done(std::move(seen));
-                  });
+  get(key_of(seq), {0, format::max_seal_bytes}, [name = name_of(seq), done](const Result<Bytes>& front) {
+    if (!front) return done(front.error());
+    const Result<format::Header> header = format::decode_header(front->data);
+    if (!header) return done(header.error().with_context(name));
+    Seen seen{*header, {}};
+    if (header->kind == format::Kind::seal) {
+      if (const Result<format::SealBody> body = format::decode_seal(front->data, *header)) {
+        seen.sealed_by = fmt::format("{}:{}", body->host, body->pid);
+      }
+    }
+    done(std::move(seen));
+  });
 }
 
 void Courier::send(Request request, const Done& done) const {
@@ -93,36 +97,39 @@ void Courier::send(Request request, const Done& done) const {
     }
     done(std::move(reply));
   };
+  const std::uint64_t body_bytes = request.body.size();
   switch (request.kind) {
     case Kind::get_checkpoint:
-      return store.get(format::checkpoint_key(log_.path), {}, got);
+      return get(format::checkpoint_key(log_.path), {}, got);
     case Kind::put_checkpoint:
-      return store.put(format::checkpoint_key(log_.path), own(std::move(request.body)), wrote);
+      return store.put(format::checkpoint_key(log_.path), own(std::move(request.body)),
+                       tally_->counted<void>(RequestKind::put, body_bytes, wrote));
     case Kind::get_header:
-      return store.get(key_of(request.seq), {0, format::header_bytes}, got);
+      return get(key_of(request.seq), {0, format::header_bytes}, got);
     case Kind::get_object:
-      return store.get(key_of(request.seq), {}, got);
+      return get(key_of(request.seq), {}, got);
     case Kind::put_object:
       return put_object(request.seq, own(std::move(request.body)), wrote);
     case Kind::list: {
       const std::string prefix = format::wal_prefix(log_.path);
       const std::string after = request.seq == 0 ? "" : key_of(request.seq - 1);
-      return store.list(
-          prefix, after, request.limit,
-          [reply = reply_to(request), path = log_.path, done](const Result<Listing>& result) mutable {
-            if (result) {
-              take(reply, *result, path);
-            } else {
-              reply.error = result.error();
-            }
-            done(std::move(reply));
-          });
+      const auto listed = [reply = reply_to(request), path = log_.path,
+                           done](const Result<Listing>& result) mutable {
+        if (result) {
+          take(reply, *result, path);
+        } else {
+          reply.error = result.error();
+        }
+        done(std::move(reply));
+      };
+      return store.list(prefix, after, request.limit, tally_->counted<Listing>(RequestKind::list, 0, listed));
     }
     case Kind::remove: {
       std::vector<std::string> keys;
       for (const Seq seq : request.seqs) keys.push_back(key_of(seq));
-      return store.remove(std::move(keys), [reply = reply_to(request), path = log_.path,
-                                            done](const Result<std::vector<RemoveFailure>>& result) mutable {
+      using Failures = std::vector<RemoveFailure>;
+      const auto removed = [reply = reply_to(request), path = log_.path,
+                            done](const Result<Failures>& result) mutable {
         if (result) {
           for (const RemoveFailure& failure : *result) {
             if (const auto seq = format::seq_of_key(path, failure.key)) reply.not_removed.push_back(*seq);
@@ -131,7 +138,8 @@ void Courier::send(Request request, const Done& done) const {
           reply.error = result.error();
         }
         done(std::move(reply));
-      });
+      };
+      return store.remove(std::move(keys), tally_->counted<Failures>(RequestKind::remove, 0, removed));
     }
   }
 }

@@ -3,17 +3,19 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 
 #include "chain/request.h"
 #include "chain/retry.h"
 #include "courier/deadline.h"
+#include "store/request_tally.h"
 #include "varve/store.h"
 
 namespace varve::courier {
 
-/// Thread-safe. Copies share the store.
+/// Thread-safe. Copies share the store, and count together.
 class Courier {
  public:
   explicit Courier(LogAddress log, chain::RetryOptions retry = {}) : log_(std::move(log)), retry_(retry) {}
@@ -36,7 +38,11 @@ class Courier {
 
   [[nodiscard]] Store& store() const { return *log_.store; }
   [[nodiscard]] const LogAddress& address() const { return log_; }
+  /// All that was asked of the store through this one and its copies.
+  [[nodiscard]] StoreRequests requests() const { return tally_->snapshot(); }
   [[nodiscard]] std::string key_of(Seq seq) const;
+  /// "<store>/<log>", for messages.
+  [[nodiscard]] std::string name_of_log() const { return log_.store->describe() + "/" + log_.path; }
   /// "<store>/<key>", for messages.
   [[nodiscard]] std::string name_of(Seq seq) const;
 
@@ -54,8 +60,11 @@ class Courier {
                      const std::stop_token& stop = {}) const;
 
  private:
+  void get(std::string key, ByteRange range, Store::Done<Bytes> done) const;
+
   LogAddress log_;
   chain::RetryOptions retry_;
+  std::shared_ptr<store::RequestTally> tally_ = std::make_shared<store::RequestTally>();
 };
 
 /// So many requests of one machine are in flight at most.

@@ -119,3 +119,12 @@ MonthlyCost monthly_cost(const Traffic& traffic, const Prices& prices, const Rec
 }
 
 }  // namespace varve::doctor
+
+namespace varve {
+
+double price_of(const RequestTotals& requests, const Prices& prices) {
+  return static_cast<double>(requests.puts + requests.lists) / 1000 * prices.put_per_1000 +
+         static_cast<double>(requests.gets) / 1000 * prices.get_per_1000;
+}
+
+}  // namespace varve

@@ -13,6 +13,7 @@
 #include "courier/courier.h"
 #include "format/records.h"
 #include "reader/place.h"
+#include "reader/progress.h"
 #include "reader/read_ahead.h"
 #include "result/plant.h"
 
@@ -71,6 +72,7 @@ class Reader::Impl {
   [[nodiscard]] Offset position() const noexcept { return offset_; }
   void stop() noexcept;
   void wake() noexcept;
+  [[nodiscard]] ReaderMetrics metrics() const;
 
  private:
   /// Why `find_records` returns without any.
@@ -95,6 +97,7 @@ class Reader::Impl {
   const courier::Courier courier_;
   const ReaderOptions options_;
   reader::ReadAhead read_ahead_;
+  reader::Progress progress_;
 
   Offset offset_;              // the next record's
   Position at_;                // the place after the object being read
@@ -124,6 +127,7 @@ Reader::Impl::Impl(courier::Courier courier, const ReaderOptions& options, const
       read_ahead_(courier_, {.bytes = options.read_ahead_bytes,
                              .objects = options.read_ahead_objects,
                              .give_up_ms = options.give_up_ms}),
+      progress_(place.offset),
       offset_(place.offset),
       stop_token_(stop_source_.get_token()) {
   go_to(place);
@@ -143,7 +147,10 @@ Result<std::optional<Record>> Reader::Impl::next(std::chrono::milliseconds timeo
   while (true) {
     while (cursor_) {
       const auto record = cursor_->next();
-      if (!record) return damaged_record(record.error());
+      if (!record) {
+        progress_.damaged();
+        return damaged_record(record.error());
+      }
       if (!*record) {
         cursor_.reset();
         break;
@@ -182,6 +189,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
       doubt = object.error();
       if (trusts_the_tail()) {
         ++polls_;
+        progress_.polled();
         next_poll_ = Clock::now() + std::chrono::milliseconds(options_.poll_ms);
         continue;
       }
@@ -204,6 +212,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
     doubts_ = 0;
     polls_ = 0;
     judged_at_ = Clock::now();
+    progress_.polled();
     if (!options_.follow) return Halt::at_tail;
     next_poll_ = judged_at_ + std::chrono::milliseconds(options_.poll_ms);
   }
@@ -213,7 +222,10 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
 // is not what belongs there.
 Result<bool> Reader::Impl::enter(Bytes object) {
   const Result<format::Header> header = format::decode_header(object.data);
-  if (!header) return header.error();
+  if (!header) {
+    progress_.damaged();
+    return header.error();
+  }
   if (planted(Plant::hole_skipped) && !at_.linked) {
     at_ = chain::position_of(*header);
     offset_ = std::max(offset_, at_.offset);
@@ -228,6 +240,8 @@ Result<bool> Reader::Impl::enter(Bytes object) {
   doubts_ = 0;
   time_unix_ms_ = header->created_unix_ms;
   object_ = std::move(object);
+  const Offset wanted = std::max(header->first_offset, offset_);
+  progress_.begun(wanted, header->end_offset() - wanted, object_.data.size());
   cursor_.emplace(cursor_near(object_.data, *header, offset_));
   return true;
 }
@@ -256,6 +270,7 @@ Result<Reader::Impl::Verdict> Reader::Impl::judge(const Error& doubt, Deadline d
   const Result<TailView> view = reader::look_at(courier_, patience);
   if (!view) return view.error();
   ++doubts_;
+  progress_.looked();
   Position reader = at_;
   reader.offset = std::max(at_.offset, offset_);
   if (planted(Plant::hole_skipped) && absent && view->tail.seq > at_.seq) {
@@ -352,6 +367,14 @@ void Reader::Impl::wake() noexcept {
   woken_.notify_one();
 }
 
+ReaderMetrics Reader::Impl::metrics() const {
+  ReaderMetrics metrics;
+  progress_.fill(metrics);
+  metrics.requests = courier_.requests();
+  metrics.store = courier_.store().metrics();
+  return metrics;
+}
+
 void Reader::Impl::stop() noexcept {
   std::stop_source source(std::nostopstate);
   {
@@ -401,5 +424,6 @@ std::shared_ptr<const void> Reader::pin() const { return impl_->pin(); }
 Offset Reader::position() const noexcept { return impl_->position(); }
 void Reader::stop() noexcept { impl_->stop(); }
 void Reader::wake() noexcept { impl_->wake(); }
+ReaderMetrics Reader::metrics() const { return impl_->metrics(); }
 
 }  // namespace varve

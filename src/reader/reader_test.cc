@@ -105,6 +105,27 @@ TEST(Reader, ReadsAcrossEpochsAndEmptyObjects) {
   EXPECT_EQ(read_to_end(*reader), 4 * 5 * 6U);
 }
 
+TEST(Reader, CountsTheObjectsItBegins) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  writer.put(3);
+  writer.put(5);
+  const auto reader = open_reader(log, {.from = 1});
+  EXPECT_EQ(reader->metrics().offset, 1U);
+  EXPECT_EQ(reader->metrics().records, 0U);
+  read_some(*reader, 1);
+  EXPECT_EQ(reader->metrics().records, 2U) << "offsets 1 and 2 of the first object";
+  EXPECT_EQ(read_to_end(*reader), 8U);
+  const ReaderMetrics metrics = reader->metrics();
+  EXPECT_EQ(metrics.offset, 3U) << "where the last object begins";
+  EXPECT_EQ(metrics.records, 7U);
+  EXPECT_EQ(metrics.objects, 2U);
+  EXPECT_GE(metrics.polls, 1U);
+  EXPECT_EQ(metrics.checksum_failures, 0U);
+  EXPECT_GE(metrics.requests.get.asked, 2U);
+  EXPECT_GT(metrics.requests.get.bytes, metrics.object_bytes);
+}
+
 TEST(Reader, OpensAtEveryOffset) {
   LogBuilder log;
   for (int epoch = 0; epoch < 3; ++epoch) {
@@ -336,6 +357,7 @@ TEST(ReaderDamage, EachRecordIsChecked) {
     const Error error = read_to_error(*reader);
     EXPECT_EQ(error.code(), Code::corruption);
     EXPECT_EQ(reader->position(), 3 + i);
+    EXPECT_EQ(reader->metrics().checksum_failures, 1U);
     EXPECT_THAT(error.message(), HasSubstr(fmt::format("record {}", 3 + i)));
     EXPECT_THAT(error.message(), HasSubstr(log.courier().key_of(seq)));
     EXPECT_EQ(read_to_error(*reader).message(), error.message());

@@ -6,8 +6,8 @@
 
 namespace varve::writer {
 
-Acknowledger::Acknowledger(std::shared_ptr<BatchPool> pool)
-    : pool_(std::move(pool)), thread_([this] { run(); }) {}
+Acknowledger::Acknowledger(std::shared_ptr<BatchPool> pool, Stages* stages)
+    : pool_(std::move(pool)), stages_(stages), thread_([this] { run(); }) {}
 
 Acknowledger::~Acknowledger() { finish(); }
 
@@ -39,6 +39,7 @@ void Acknowledger::run() {
       callback(ended.error ? Result<Offset>(*ended.error) : Result<Offset>(offset));
       if (planted(Plant::told_twice)) callback(offset);
     });
+    if (stages_ != nullptr && !ended.error) stages_->told(Course::Clock::now() - ended.at);
     pool_->release(*ended.batch);
     lock.lock();
   }

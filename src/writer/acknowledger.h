@@ -10,12 +10,14 @@
 #include <thread>
 
 #include "writer/batch_pool.h"
+#include "writer/stages.h"
 
 namespace varve::writer {
 
 class Acknowledger {
  public:
-  explicit Acknowledger(std::shared_ptr<BatchPool> pool);
+  /// `stages`, if there are any, must outlive this.
+  explicit Acknowledger(std::shared_ptr<BatchPool> pool, Stages* stages = nullptr);
   ~Acknowledger();
   Acknowledger(const Acknowledger&) = delete;
   Acknowledger& operator=(const Acknowledger&) = delete;
@@ -31,10 +33,12 @@ class Acknowledger {
   struct Ended {
     Batch* batch;
     std::optional<Error> error;
+    Course::Clock::time_point at = Course::Clock::now();
   };
   void run();
 
   std::shared_ptr<BatchPool> pool_;
+  Stages* stages_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Ended> queue_;  // bounded by the pool: each entry is one of its batches

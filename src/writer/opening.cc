@@ -86,7 +86,7 @@ Result<chain::Ownership> take_over(const courier::Courier& courier, const Writer
       takeover.start(courier::unix_ms()),
       [&](const chain::Reply& reply) { return new_log.pass(takeover.on(reply, courier::unix_ms())); },
       deadline);
-  const std::string where = courier.store().describe() + "/" + courier.address().path;
+  const std::string where = courier.name_of_log();
   if (new_log.refusal()) return new_log.refusal()->with_context("opening " + where);
   if (!driven) return driven.error().with_context("opening " + where);
   if (!takeover.result()) return takeover.result().error().with_context("opening " + where);

@@ -26,8 +26,11 @@ Bytes empty_object() {
 }  // namespace
 
 Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options)
-    : courier_(std::move(courier)),
+    : batch_bytes_(options.batch_bytes),
+      courier_(std::move(courier)),
       appender_(ownership, options.appender),
+      announcer_(options.on_event, courier_.name_of_log()),
+      cut_objects_(ownership.cut_objects),
       trimming_(appender_),
       pacing_(options.pacing),
       pool_(BatchPool::create({.batch_bytes = options.batch_bytes,
@@ -37,8 +40,9 @@ Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const 
                               *this)),
       watermark_(ownership.next.offset),
       sweep_from_(ownership.swept_below),
-      acknowledger_(std::make_unique<Acknowledger>(pool_)) {
+      acknowledger_(std::make_unique<Acknowledger>(pool_, &stages_)) {
   publish();
+  announcer_.opened(ownership);
   drop(ownership.leftovers);
   thread_ = std::thread([this] { run(); });
 }
@@ -70,11 +74,13 @@ void Pilot::run() {
     carry_out_commands();
     if (appender_.ending()) fail_the_rest();
     publish();
+    if (announcer_.observe(appender_)) stages_.slowed_down();
     finish_if_closed();
   }
   if (!planted(Plant::told_after_close)) acknowledger_->finish();
   if (!appender_.ending()) watermark_.end(Error(Code::closed, "the writer is closed"));
   publish();
+  announcer_.ended(appender_);
   const std::lock_guard lock(finished_mutex_);
   is_finished_ = true;
   finished_changed_.notify_all();
@@ -95,7 +101,12 @@ void Pilot::hear(std::vector<Letter> letters) {
   }
 }
 
-void Pilot::hear_one(PutAnswered& letter) { appender_.on_put(letter.seq, letter.error, now_ms()); }
+void Pilot::hear_one(PutAnswered& letter) {
+  if (const auto flight = flights_.find(letter.seq); flight != flights_.end() && !letter.error) {
+    stages_.stored(flight->second.course);
+  }
+  appender_.on_put(letter.seq, letter.error, now_ms());
+}
 
 void Pilot::hear_one(Looked& letter) {
   if (letter.found) {
@@ -163,6 +174,7 @@ void Pilot::submit(Batch* batch) {
     shape.body_end = format::header_bytes + batch->body_bytes();
     shape.object_bytes = batch->object_bytes();
     shape.first_append_unix_ms = batch->first_append_unix_ms();
+    stages_.submitted(now_unix_ms() - shape.first_append_unix_ms);
     front = batch->header();
     VARVE_INVARIANT(batch->first_offset() == appender_.end_offset());
   } else {
@@ -233,7 +245,10 @@ void Pilot::carry_out(const Command& command) {
         mailbox->post(Looked{seq, found});
       });
     case Command::Kind::acknowledge: {
-      const Flight flight = std::move(flights_.extract(seq).mapped());
+      Flight flight = std::move(flights_.extract(seq).mapped());
+      const bool records = flight.batch != nullptr;
+      stages_.acknowledged(flight.course, records ? flight.batch->records() : 0,
+                           records ? flight.batch->body_bytes() : 0, flight.object.data.size(), batch_bytes_);
       ++objects_acknowledged_;
       publish();  // whoever the watermark wakes finds the status at least as new
       watermark_.advance(appender_.durable_offset() + (planted(Plant::watermark_too_high) ? 1 : 0));
@@ -332,6 +347,15 @@ WriterStatus Pilot::status() const {
   status.end_offset = pool_->end_offset();
   status.buffered_bytes = pool_->buffered_bytes();
   return status;
+}
+
+WriterMetrics Pilot::metrics() const {
+  WriterMetrics metrics;
+  stages_.fill(metrics);
+  metrics.cut_objects = cut_objects_;
+  metrics.requests = courier_.requests();
+  metrics.store = courier_.store().metrics();
+  return metrics;
 }
 
 }  // namespace varve::writer

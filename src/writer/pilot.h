@@ -12,9 +12,11 @@
 #include "chain/appender.h"
 #include "courier/courier.h"
 #include "writer/acknowledger.h"
+#include "writer/announcer.h"
 #include "writer/batch_pool.h"
 #include "writer/mailbox.h"
 #include "writer/pacing.h"
+#include "writer/stages.h"
 #include "writer/trimming.h"
 #include "writer/watermark.h"
 
@@ -25,6 +27,7 @@ struct PilotOptions {
   std::size_t buffered_bytes_max;
   chain::AppenderOptions appender;
   Pacing pacing;
+  EventCallback on_event = {};
 };
 
 class Pilot final : public BatchListener {
@@ -37,6 +40,7 @@ class Pilot final : public BatchListener {
   [[nodiscard]] BatchPool& pool() { return *pool_; }
   [[nodiscard]] const Watermark& watermark() const { return watermark_; }
   [[nodiscard]] WriterStatus status() const;
+  [[nodiscard]] WriterMetrics metrics() const;
 
   /// Wishes; see mailbox.h. The outcome shows in the watermark, a trim's in its promise.
   void wish(Letter letter) { mailbox_->post(std::move(letter)); }
@@ -54,6 +58,7 @@ class Pilot final : public BatchListener {
   struct Flight {
     Batch* batch = nullptr;  // null for an object without records
     Bytes object;
+    Course course = {};
   };
 
   void run();
@@ -82,8 +87,12 @@ class Pilot final : public BatchListener {
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> next_wake() const;
   [[nodiscard]] std::uint64_t now_ms() const;
 
+  const std::size_t batch_bytes_;
   courier::Courier courier_;
   chain::Appender appender_;
+  Announcer announcer_;
+  Stages stages_;
+  std::uint64_t cut_objects_;
   Trimming trimming_;
   Pacing pacing_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();

@@ -26,7 +26,8 @@ writer::PilotOptions pilot_options(const WriterOptions& options, const Store& st
                        .retry = {},
                        .jitter_seed = jitter_seed},
           .pacing = writer::Pacing(options.puts_per_second.value_or(default_rate), options.put_burst,
-                                   options.linger_ms)};
+                                   options.linger_ms),
+          .on_event = options.on_event};
 }
 
 std::uint64_t seed_from(const format::Id& id) {
@@ -219,5 +220,7 @@ Result<TrimReport> Writer::trim(Offset before, TrimOptions options) { return imp
 Result<void> Writer::close(std::chrono::milliseconds timeout) { return impl_->close(timeout); }
 
 WriterStatus Writer::status() const { return impl_->pilot().status(); }
+
+WriterMetrics Writer::metrics() const { return impl_->pilot().metrics(); }
 
 }  // namespace varve

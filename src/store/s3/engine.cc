@@ -90,6 +90,8 @@ void Engine::start(OperationId id, Pursuit& pursuit, Moment now) {
 void Engine::send(OperationId id, Pursuit& pursuit, bool duplicate, Moment now) {
   const AttemptId attempt = next_attempt_++;
   const bool background = pursuit.operation->background();
+  effort_.sent(pursuit.operation->kind());
+  if (duplicate) Effort::count(effort_.hedges);
   attempts_.emplace(attempt,
                     Attempt{.operation = id, .sent = now, .background = background, .duplicate = duplicate});
   pursuit.outstanding.push_back(attempt);
@@ -155,6 +157,7 @@ void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
     case Next::done:
       pacing_.succeeded();
       if (pursuit.hedged) hedging_.settled(attempt.duplicate);
+      if (attempt.duplicate) Effort::count(effort_.hedges_won);
       return succeed(id, now);
     case Next::more:
       pacing_.succeeded();
@@ -203,7 +206,21 @@ void Engine::try_again(OperationId id, Pursuit& pursuit, const Verdict& verdict,
   if (verdict.retry_after_s) wait = std::max<Span>(wait, std::chrono::seconds(*verdict.retry_after_s));
   if (now + wait >= pursuit.deadline) return fail(id, expired(pursuit));
   pursuit.state = State::backing_off;
+  count_retry(verdict.next);
   set_alarm(id, pursuit, now + wait);
+}
+
+void Engine::count_retry(Next why) {
+  switch (why) {
+    case Next::throttled:
+      return Effort::count(effort_.throttled);
+    case Next::credentials:
+      return Effort::count(effort_.credentials);
+    case Next::clock:
+      return Effort::count(effort_.clock);
+    default:
+      return Effort::count(effort_.failed);
+  }
 }
 
 void Engine::succeed(OperationId id, Moment now) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/s3/effort.h"
 #include "store/s3/hedging.h"
 #include "store/s3/http.h"
 #include "store/s3/moment.h"
@@ -62,6 +63,8 @@ class Engine {
   void close();
 
   [[nodiscard]] bool idle() const noexcept { return pursuits_.empty(); }
+  /// The one thing here that any thread may ask.
+  [[nodiscard]] StoreMetrics metrics() const { return effort_.snapshot(); }
   [[nodiscard]] std::uint32_t concurrency_limit() const noexcept { return pacing_.limit(); }
 
  private:
@@ -103,6 +106,7 @@ class Engine {
   void settle(const Attempt& attempt, Verdict verdict, Moment now);
   void maybe_taken(OperationId id, Pursuit& pursuit, Error error, Moment now);
   void try_again(OperationId id, Pursuit& pursuit, const Verdict& verdict, Moment now);
+  void count_retry(Next why);
   void succeed(OperationId id, Moment now);
   void fail(OperationId id, Error error);
   std::unique_ptr<Operation> forget(OperationId id);
@@ -114,6 +118,7 @@ class Engine {
   std::minstd_rand random_;
   Pacing pacing_;
   Hedging hedging_;
+  Effort effort_;
   bool held_ = false;
   OperationId next_operation_ = 1;
   AttemptId next_attempt_ = 1;

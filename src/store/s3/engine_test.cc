@@ -163,6 +163,8 @@ TEST_F(EngineTest, AFaultIsTriedAgainAndABodyIsKept) {
   EXPECT_EQ(sent_.begin()->second.body.data.size(), 1U);
   answer(status(200));
   EXPECT_TRUE(succeeded(id));
+  EXPECT_EQ(engine_->metrics().sent.puts, 2U);
+  EXPECT_EQ(engine_->metrics().retries_failed, 1U);
 }
 
 TEST_F(EngineTest, TheBodyIsLetGoBeforeDone) {
@@ -340,7 +342,10 @@ TEST_F(EngineTest, ASlowRequestGetsOneDuplicateAndTheLoserIsCut) {
   ASSERT_EQ(sent_.size(), 2U);
   pass(seconds(5));
   EXPECT_EQ(sent_.size(), 2U) << "one duplicate, not more";
+  EXPECT_EQ(engine_->metrics().hedges, 1U);
+  EXPECT_EQ(engine_->metrics().hedges_won, 0U);
   answer(newest(), status(200));
+  EXPECT_EQ(engine_->metrics().hedges_won, 1U);
   EXPECT_TRUE(succeeded(id));
   EXPECT_EQ(cancelled_, std::vector<AttemptId>{first});
   EXPECT_TRUE(engine_->idle());

@@ -34,6 +34,9 @@ class Loop final : private Wire {
   /// As `Store::clock_ahead`. From any thread.
   [[nodiscard]] std::optional<std::chrono::seconds> clock_ahead() const noexcept;
 
+  /// As `Store::metrics`. From any thread.
+  [[nodiscard]] StoreMetrics metrics() const { return engine_.metrics(); }
+
   /// Ends everything with `Code::closed` and waits for the thread (unless called on it). Once.
   void stop();
 

@@ -27,6 +27,7 @@ class Put final : public Operation {
   void succeed() override { end({}); }
   void fail(const Error& error) override { end(error); }
   std::string describe() const override { return fmt::format("PUT '{}'", key_); }
+  RequestKind kind() const override { return if_absent_ ? RequestKind::put_if_absent : RequestKind::put; }
   bool writes() const override { return true; }
   // A late duplicate of a replacing PUT could undo the next one.
   std::optional<Hedging::Kind> hedged_as() const override {
@@ -62,6 +63,7 @@ class Get final : public Operation {
   void succeed() override { done_(std::move(body_)); }
   void fail(const Error& error) override { done_(error); }
   std::string describe() const override { return fmt::format("GET '{}'", key_); }
+  RequestKind kind() const override { return RequestKind::get; }
   std::optional<Hedging::Kind> hedged_as() const override { return Hedging::Kind::get; }
   // Unbounded reads are of unknown size: a full batch, probably.
   std::uint64_t bytes() const override {
@@ -116,6 +118,7 @@ class List final : public Operation {
   void succeed() override { done_(std::move(listing_)); }
   void fail(const Error& error) override { done_(error); }
   std::string describe() const override { return fmt::format("LIST '{}'", prefix_); }
+  RequestKind kind() const override { return RequestKind::list; }
 
  private:
   const Dialect& dialect_;
@@ -179,6 +182,7 @@ class Remove final : public Operation {
   std::string describe() const override {
     return fmt::format("DELETE of {} objects", together_.size() + single_.size());
   }
+  RequestKind kind() const override { return RequestKind::remove; }
   bool writes() const override { return true; }
   bool background() const override { return true; }
 

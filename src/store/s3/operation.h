@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "store/request_kind.h"
 #include "store/s3/hedging.h"
 #include "store/s3/http.h"
 #include "store/s3/outcome.h"
@@ -29,6 +30,7 @@ class Operation {
   virtual void fail(const Error& error) = 0;
   [[nodiscard]] virtual std::string describe() const = 0;
 
+  [[nodiscard]] virtual RequestKind kind() const = 0;
   /// A failure needs a `WriteOutcome`.
   [[nodiscard]] virtual bool writes() const { return false; }
   /// Gives way to everything else.

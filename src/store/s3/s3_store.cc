@@ -47,6 +47,7 @@ class S3Store final : public Store {
   std::string describe() const override { return description_; }
   bool requests_are_priced() const override { return true; }
   std::optional<std::chrono::seconds> clock_ahead() const override { return loop_->clock_ahead(); }
+  std::optional<StoreMetrics> metrics() const override { return loop_->metrics(); }
 
  private:
   const std::string description_;

@@ -1,0 +1,112 @@
+#include "writer/announcer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace varve {
+
+std::string_view to_string(EventKind kind) noexcept {
+  switch (kind) {
+    case EventKind::sealed:
+      return "sealed";
+    case EventKind::cut_tail:
+      return "cut_tail";
+    case EventKind::opened:
+      return "opened";
+    case EventKind::slowed_down:
+      return "slowed_down";
+    case EventKind::recovered:
+      return "recovered";
+    case EventKind::trimmed:
+      return "trimmed";
+    case EventKind::fenced:
+      return "fenced";
+    case EventKind::gave_up:
+      return "gave_up";
+    case EventKind::failed:
+      return "failed";
+    case EventKind::closed:
+      return "closed";
+  }
+  return "unknown";
+}
+
+namespace writer {
+namespace {
+
+EventKind kind_of_end(const Error& error) {
+  switch (error.code()) {
+    case Code::fenced:
+      return EventKind::fenced;
+    case Code::unavailable:
+    case Code::timed_out:
+      return EventKind::gave_up;
+    default:
+      return EventKind::failed;
+  }
+}
+
+}  // namespace
+
+void Announcer::opened(const chain::Ownership& ownership) {
+  epoch_ = ownership.seal.seq;
+  start_offset_ = ownership.seal.start_offset;
+  const Offset next = ownership.next.offset;
+  tell(EventKind::sealed, next,
+       ownership.seal.seq == 0
+           ? std::string("made a new log")
+           : fmt::format("took the log over: epoch {} begins at offset {}", epoch_, next));
+  if (ownership.cut_objects > 0) {
+    tell(EventKind::cut_tail, next,
+         fmt::format("cut {} object(s) off behind offset {}: the writer before never acknowledged them",
+                     ownership.cut_objects, next),
+         {}, ownership.cut_objects);
+  }
+  tell(EventKind::opened, next, fmt::format("the next record is offset {}", next));
+}
+
+bool Announcer::observe(const chain::Appender& appender) {
+  if (appender.ending()) return false;
+  if (appender.durable_start_offset() != start_offset_) {
+    start_offset_ = appender.durable_start_offset();
+    tell(EventKind::trimmed, start_offset_, fmt::format("the log begins at offset {} now", start_offset_));
+  }
+  const bool slow = appender.waiting_for_store();
+  if (slow == slow_) return false;
+  slow_ = slow;
+  if (!slow) {
+    tell(EventKind::recovered, appender.durable_offset(), "the store does its work again");
+    return false;
+  }
+  std::optional<Error> complaint = appender.complaint();
+  const std::string why =
+      complaint ? complaint->message() : "the oldest upload has had no answer for seconds";
+  tell(EventKind::slowed_down, appender.durable_offset(), "waiting for the store: " + why,
+       std::move(complaint));
+  return true;
+}
+
+void Announcer::ended(const chain::Appender& appender) {
+  const Offset durable = appender.durable_offset();
+  if (const std::optional<Error>& why = appender.ending()) {
+    tell(kind_of_end(*why), durable, why->message(), *why);
+  } else {
+    tell(EventKind::closed, durable, fmt::format("closed; everything below offset {} is durable", durable));
+  }
+}
+
+void Announcer::tell(EventKind kind, Offset offset, std::string message, std::optional<Error> error,
+                     std::uint64_t objects) const {
+  if (!callback_) return;
+  callback_({.kind = kind,
+             .log = log_,
+             .message = std::move(message),
+             .epoch = epoch_,
+             .offset = offset,
+             .objects = objects,
+             .error = std::move(error)});
+}
+
+}  // namespace writer
+}  // namespace varve

@@ -1,0 +1,39 @@
+// Makes events of what the pilot sees, and tells them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "chain/appender.h"
+#include "varve/event.h"
+
+namespace varve::writer {
+
+/// One thread at a time.
+class Announcer {
+ public:
+  /// `callback` may be empty: then nothing is told.
+  Announcer(EventCallback callback, std::string log) : callback_(std::move(callback)), log_(std::move(log)) {}
+
+  /// `sealed`, `cut_tail`, `opened`.
+  void opened(const chain::Ownership& ownership);
+
+  /// What changed since the last call: `slowed_down`, `recovered`, `trimmed`. True: it has just slowed down.
+  bool observe(const chain::Appender& appender);
+
+  /// The last event; once.
+  void ended(const chain::Appender& appender);
+
+ private:
+  void tell(EventKind kind, Offset offset, std::string message, std::optional<Error> error = {},
+            std::uint64_t objects = 0) const;
+
+  EventCallback callback_;
+  std::string log_;
+  std::uint64_t epoch_ = 0;
+  Offset start_offset_ = 0;
+  bool slow_ = false;
+};
+
+}  // namespace varve::writer

@@ -1,0 +1,88 @@
+// Where the time of a writer's objects went, and what they held.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "format/header.h"
+#include "metrics/recorder.h"
+#include "varve/metrics.h"
+#include "writer/batch.h"
+
+namespace varve::writer {
+
+/// When an object passed its stations.
+struct Course {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point submitted = Clock::now();
+  std::optional<Clock::time_point> stored = {};
+};
+
+/// Filled by the pilot and the acknowledger, for an object at a time; read by any thread. Each number is
+/// on its own, so all accesses are relaxed.
+class alignas(cache_line_bytes) Stages {
+ public:
+  /// It leaves for the store, `queued_ms` after its first record was appended.
+  void submitted(std::int64_t queued_ms) noexcept {
+    queue_.record_span(std::chrono::milliseconds(queued_ms));
+  }
+
+  /// The store has it. Counted once, at the first word of that.
+  void stored(Course& course) noexcept {
+    if (course.stored) return;
+    course.stored = Course::Clock::now();
+    upload_.record_span(*course.stored - course.submitted);
+  }
+
+  /// It and all before it are stored. `batch_bytes`: what a full batch holds.
+  void acknowledged(Course& course, std::uint64_t records, std::uint64_t record_bytes,
+                    std::uint64_t object_bytes, std::uint64_t batch_bytes) noexcept {
+    stored(course);
+    order_wait_.record_span(Course::Clock::now() - *course.stored);
+    add(records_, records);
+    add(record_bytes_, record_bytes);
+    add(objects_, 1);
+    add(object_bytes_, object_bytes);
+    if (records > 0) batch_fill_.record(record_bytes * 100 / batch_bytes);
+  }
+
+  /// Handed to the acknowledger so long ago; its callbacks have run.
+  void told(std::chrono::nanoseconds after) noexcept { callback_.record_span(after); }
+
+  void slowed_down() noexcept { add(slowdowns_, 1); }
+
+  /// Into the fields that are known here.
+  void fill(WriterMetrics& metrics) const {
+    metrics.records = records_.load(std::memory_order_relaxed);
+    metrics.record_bytes = record_bytes_.load(std::memory_order_relaxed);
+    metrics.objects = objects_.load(std::memory_order_relaxed);
+    metrics.object_bytes = object_bytes_.load(std::memory_order_relaxed);
+    metrics.batch_fill_percent = batch_fill_.snapshot();
+    metrics.queue_us = queue_.snapshot();
+    metrics.upload_us = upload_.snapshot();
+    metrics.order_wait_us = order_wait_.snapshot();
+    metrics.callback_us = callback_.snapshot();
+    metrics.slowdowns = slowdowns_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  using Counter = std::atomic<std::uint64_t>;
+  static void add(Counter& counter, std::uint64_t value) noexcept {
+    counter.fetch_add(value, std::memory_order_relaxed);
+  }
+
+  Counter records_{0};
+  Counter record_bytes_{0};
+  Counter objects_{0};
+  Counter object_bytes_{0};
+  Counter slowdowns_{0};
+  metrics::PercentRecorder batch_fill_;
+  metrics::LatencyRecorder queue_;
+  metrics::LatencyRecorder upload_;
+  metrics::LatencyRecorder order_wait_;
+  // The acknowledger's, apart from the pilot's.
+  alignas(cache_line_bytes) metrics::LatencyRecorder callback_;
+};
+
+}  // namespace varve::writer
