@@ -3,6 +3,14 @@
 add_custom_target(varve_check_headers)
 add_dependencies(varve_check_headers varve_verify_interface_header_sets)
 
+# varve.h as C.
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/c_header/varve.c CONTENT "#include \"varve/varve.h\"\n")
+add_library(varve_c_header OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/c_header/varve.c)
+set_target_properties(varve_c_header PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
+target_compile_options(varve_c_header PRIVATE -Wall -Wextra -Werror -pedantic)
+target_include_directories(varve_c_header PRIVATE ${PROJECT_SOURCE_DIR}/include)
+add_dependencies(varve_check_headers varve_c_header)
+
 # Every header below `folder` of `target`, included by its path from `include_root`.
 function(varve_check_inner_headers target folder include_root)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${include_root} ${folder}/*.h)

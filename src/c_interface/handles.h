@@ -1,0 +1,50 @@
+// What C holds by a pointer, and options that grow.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+
+#include "c_interface/failure.h"
+#include "varve/store.h"
+
+struct varve_log {
+  varve::LogAddress address;
+};
+
+namespace varve::c_interface {
+
+/// VARVE_FOREVER, and what comes near it, is the far end of C++'s milliseconds.
+[[nodiscard]] inline std::chrono::milliseconds patience_of(std::uint64_t timeout_ms) noexcept {
+  constexpr auto longest = std::chrono::milliseconds::max();
+  return timeout_ms >= static_cast<std::uint64_t>(longest.count())
+             ? longest
+             : std::chrono::milliseconds(static_cast<std::int64_t>(timeout_ms));
+}
+
+/// Gives C the `defaults`, as far as its struct reaches.
+template <class Options>
+void initialize(Options* options, std::size_t struct_bytes, Options defaults) noexcept {
+  if (options == nullptr) return;
+  defaults.struct_bytes = struct_bytes;
+  std::memset(static_cast<void*>(options), 0, struct_bytes);
+  std::memcpy(static_cast<void*>(options), &defaults, std::min(struct_bytes, sizeof defaults));
+}
+
+/// What C asks for: `defaults` where it says nothing, as its struct is an older and shorter one.
+template <class Options>
+Result<Options> options_from(const Options* options, Options defaults) {
+  if (options == nullptr) return defaults;
+  if (options->struct_bytes < sizeof options->struct_bytes) {
+    return Error(Code::invalid_argument, "the options were not initialized: call their _init function first");
+  }
+  if (options->struct_bytes > sizeof defaults) {
+    return Error(Code::unsupported,
+                 "the options are a newer header's: link the library that belongs to that header");
+  }
+  std::memcpy(static_cast<void*>(&defaults), options, options->struct_bytes);
+  return defaults;
+}
+
+}  // namespace varve::c_interface
