@@ -1,9 +1,7 @@
 // varve cat: a log's records to standard output.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +11,7 @@
 #include "cli/interruption.h"
 #include "cli/log_uri.h"
 #include "cli/moment.h"
-#include "cli/output.h"
+#include "cli/record_printer.h"
 #include "cli/report.h"
 #include "varve/reader.h"
 
@@ -44,29 +42,6 @@ struct CatOptions {
   bool follow = false;
   bool offsets = false;
   Framing framing = Framing::lines;
-};
-
-/// Prints records in their frames.
-class RecordPrinter {
- public:
-  explicit RecordPrinter(const CatOptions& options) : framing_(options.framing), offsets_(options.offsets) {}
-
-  void print(const Record& record) {
-    head_.clear();
-    if (offsets_) fmt::format_to(std::back_inserter(head_), "{}\t", record.offset);
-    append_frame_head(framing_, record.data.size(), head_);
-    output_.write(head_);
-    output_.write(record.data);
-    output_.write(frame_tail(framing_));
-  }
-
-  Output& output() { return output_; }
-
- private:
-  const Framing framing_;
-  const bool offsets_;
-  std::string head_;
-  Output output_;
 };
 
 /// The next record. Whoever follows sees what there is before we wait for more.
@@ -102,14 +77,11 @@ ExitCode cat(const CatOptions& options) {
   if (!reader) return report(reader.error());
   if (interruption) interruption->defer([&reader] { (*reader)->stop(); });
 
-  RecordPrinter printer(options);
+  RecordPrinter printer(options.framing, options.offsets);
   const auto printed = print_records(**reader, options, interruption ? &*interruption : nullptr, printer);
-  printer.output().flush();
+  const bool finished = printer.finish();
   interruption.reset();  // it would stop the reader
-  if (printer.output().error() != 0) {
-    complain(fmt::format("cannot write to standard output: {}", std::strerror(printer.output().error())));
-    return ExitCode::failure;
-  }
+  if (!finished) return ExitCode::failure;
   return printed ? ExitCode::fine : report(printed.error());
 }
 

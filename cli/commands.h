@@ -11,6 +11,7 @@ class Command;
 void add_append(Command& commands, ExitCode& exit_code);
 void add_cat(Command& commands, ExitCode& exit_code);
 void add_cursor(Command& commands, ExitCode& exit_code);
+void add_get(Command& commands, ExitCode& exit_code);
 void add_info(Command& commands, ExitCode& exit_code);
 void add_trim(Command& commands, ExitCode& exit_code);
 void add_verify(Command& commands, ExitCode& exit_code);

@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from command import FAILURE, FINE, OUT_OF_RANGE, USAGE, VARVE, LogTest
+from command import CORRUPTION, FAILURE, FINE, OUT_OF_RANGE, USAGE, VARVE, LogTest
 
 
 def framed(*records: bytes) -> bytes:
@@ -208,6 +208,38 @@ class Cat(LogTest):
         self.append("four", "five")
         self.assertEqual(follower.end(), FINE)
         self.assertEqual(follower.lines[-1], "four\n")
+
+
+class Get(LogTest):
+    def setUp(self):
+        super().setUp()
+        self.append(*(f"record {n}" for n in range(50)))
+
+    def test_records_in_the_order_asked_for(self):
+        self.assertEqual(self.varve("get", self.log, "49", "0", "7"), "record 49\nrecord 0\nrecord 7\n")
+        self.assertEqual(self.varve("get", self.log, "7", "7", "--offsets"), "7\trecord 7\n7\trecord 7\n")
+        self.assertEqual(self.varve("get", self.log, "7", "--framing", "file"), "record 7")
+
+    def test_outside_names_what_there_is(self):
+        self.assertEqual(self.varve("get", self.log, "3", "50", "4", exits=OUT_OF_RANGE), "record 3\n")
+        self.assertIn("holds 0 up to, but not including, 50", self.stderr)
+        self.varve("trim", self.log, "--before", "10")
+        self.varve("get", self.log, "9", exits=OUT_OF_RANGE)
+        self.assertIn("holds 10 up to", self.stderr)
+
+    def test_bad_input_is_answered(self):
+        self.varve("get", self.log, exits=USAGE)
+        self.varve("get", self.log, "first", exits=USAGE)
+        self.varve("get", self.log, "1", "2", "--framing", "file", exits=USAGE)
+        self.varve("get", self.log, "1", "--offsets", "--framing", "length", exits=USAGE)
+        self.varve("get", self.log + "2", "1", exits=FAILURE)
+
+    def test_damage_is_named_and_not_printed(self):
+        for data in [path for path in self.objects() if b"record 7" in path.read_bytes()]:
+            content = data.read_bytes()
+            data.write_bytes(content.replace(b"record 7", b"record 8"))
+            self.assertEqual(self.varve("get", self.log, "7", exits=CORRUPTION), "")
+            self.assertIn(data.name, self.stderr)
 
 
 class Info(LogTest):

@@ -52,6 +52,7 @@ Requests Locate::choose_epoch() {
     return fail({Code::corruption,
                  fmt::format("epoch {} should hold offset {} and has no objects", epoch.seal, target_)});
   }
+  narrow();
   return probe();
 }
 
@@ -87,6 +88,11 @@ Requests Locate::on_probe(const Reply& reply) {
   if (!header) return fail(header.error());
   probed_.insert_or_assign(reply.seq, *header);
   if (outstanding_ > 0) return {};
+  narrow();
+  return probe();
+}
+
+void Locate::narrow() {
   for (const auto& [seq, found] : probed_) {
     if (seq < low_ || seq > high_) continue;
     if (planted(Plant::search_off_by_one) ? found.first_offset < target_ : found.first_offset <= target_) {
@@ -96,7 +102,6 @@ Requests Locate::on_probe(const Reply& reply) {
       break;
     }
   }
-  return probe();
 }
 
 Requests Locate::finish(const Header& header) {

@@ -15,6 +15,9 @@ class Locate {
   /// `view` with history. `target`: the offset wanted; the end offset gives the tail.
   Locate(const TailView& view, Offset target);
 
+  /// Before `start`: the header of a DATA object on the chain, from an earlier search. It narrows this one.
+  void know(const format::Header& header) { probed_.insert_or_assign(header.seq, header); }
+
   Requests start();
   Requests on(const Reply& reply);
 
@@ -22,11 +25,14 @@ class Locate {
   /// Only when done: the place of the object that holds the target. Errors: `out_of_range` with the
   /// valid range; `not_found`: an object went away meanwhile (trimmed?), survey again; `corruption`.
   [[nodiscard]] const Result<Position>& result() const { return *result_; }
+  /// The headers that the search went by; when it found a record's place, that object's among them.
+  [[nodiscard]] const std::map<Seq, format::Header>& seen() const { return probed_; }
 
  private:
   Requests choose_epoch();
   Requests on_older_seals(const Reply& reply);
   Requests on_probe(const Reply& reply);
+  void narrow();
   Requests probe();
   Requests finish(const format::Header& header);
   Requests fail(Error error);

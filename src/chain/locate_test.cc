@@ -44,6 +44,44 @@ TEST(Locate, TakesAFewRoundTripsInALongEpoch) {
   EXPECT_LE(trips, 6U);
 }
 
+// Whatever was seen before, on whichever side, in whichever epoch: the answer is the same.
+TEST(Locate, WhatIsKnownNarrowsTheSearchAndMisleadsNobody) {
+  std::minstd_rand random(6);
+  for (int round = 0; round < 100; ++round) {
+    SCOPED_TRACE(round);
+    TestLog log;
+    TestChain chain = random_chain(log, random);
+    const TailView view = view_of(log);
+    for (Offset target = view.start_offset(); target < view.tail.offset; ++target) {
+      Locate informed(view, target);
+      for (const Header& header : chain.headers()) {
+        if (header.kind == format::Kind::data && random() % 3 == 0) informed.know(header);
+      }
+      const Result<Position> found = run(log, std::move(informed), &random);
+      ASSERT_TRUE(found) << target << ": " << found.error().message();
+      EXPECT_EQ(*found, run(log, Locate(view, target)).value()) << target;
+    }
+  }
+}
+
+TEST(Locate, NeighboursKnownLeaveOneRoundTrip) {
+  TestLog log;
+  TestChain chain(log, 64);
+  for (int i = 0; i < 20'000; ++i) chain.data(2);
+  const TailView view = view_of(log);
+  const auto holder = std::ranges::find(chain.headers(), Offset{12'344}, &Header::first_offset);
+  Locate beside(view, 12'345);
+  beside.know(*(holder - 1));
+  beside.know(*(holder + 1));
+  EXPECT_EQ(round_trips(log, beside), 1U);
+  EXPECT_TRUE(beside.result());
+  Locate itself(view, 12'345);
+  itself.know(*holder);
+  itself.know(*(holder + 1));
+  EXPECT_EQ(round_trips(log, itself), 0U);
+  EXPECT_TRUE(itself.result());
+}
+
 TEST(Locate, FollowsSealsBackBeyondWhatAHistoryHolds) {
   TestLog log;
   TestChain chain(log, 1);

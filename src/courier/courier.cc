@@ -66,6 +66,10 @@ void Courier::get(std::string key, ByteRange range, Store::Done<Bytes> done) con
   log_.store->get(std::move(key), range, tally_->counted<Bytes>(RequestKind::get, 0, std::move(done)));
 }
 
+void Courier::get_part(Seq seq, ByteRange range, Store::Done<Bytes> done) const {
+  get(key_of(seq), range, std::move(done));
+}
+
 void Courier::get_object(Seq seq, Store::Done<Bytes> done) const { get(key_of(seq), {}, std::move(done)); }
 
 void Courier::look(Seq seq, const Store::Done<Seen>& done) const {

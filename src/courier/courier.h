@@ -26,6 +26,8 @@ class Courier {
 
   /// Creates object `seq` with `body`, if absent.
   void put_object(Seq seq, Bytes body, Store::Done<void> done) const;
+  /// What exists of `range` in object `seq`.
+  void get_part(Seq seq, ByteRange range, Store::Done<Bytes> done) const;
   /// All of object `seq`.
   void get_object(Seq seq, Store::Done<Bytes> done) const;
 

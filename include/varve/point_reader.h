@@ -1,0 +1,59 @@
+// varve/point_reader.h - single records by offset.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "varve/reader.h"
+#include "varve/result.h"
+#include "varve/store.h"
+
+namespace varve {
+
+struct PointReaderOptions {
+  /// What is kept of headers and indexes at most. An object whose records are read takes some 400 bytes and
+  /// 8 for each 64 KiB of records; one that a search passed, 400. 0: nothing is kept.
+  std::size_t cache_bytes = std::size_t{4} << 20;
+
+  /// How long `open`, or one `read`, asks the store again while that fails in ways that may pass. 0: for
+  /// ever.
+  std::uint32_t give_up_ms = 60'000;
+};
+
+/// A record and what keeps its bytes alive.
+struct OwnedRecord : Record {
+  std::shared_ptr<const void> owner;
+};
+
+/// Reads single records, anywhere in a log, without fetching the objects they lie in. For records in a row
+/// `Reader` is the right one.
+///
+/// What a read costs: one GET of at most 64 KiB and one record, where the record's object is known from an
+/// earlier read. Else the object is searched for: one GET of 256 bytes in each of log9(objects in the epoch)
+/// round trips, eight side by side; then one GET for its index, if it is longer than 64 KiB. What a search
+/// saw is kept, so that the next one is shorter. Offsets beyond the end as last seen look at the log anew, as
+/// `open` does: three or four round trips.
+///
+/// Thread-safe; reads of several threads go on side by side.
+class PointReader {
+ public:
+  /// Errors: as `Reader::open`.
+  static Result<std::unique_ptr<PointReader>> open(LogAddress log, PointReaderOptions options = {});
+
+  ~PointReader();
+  PointReader(const PointReader&) = delete;
+  PointReader& operator=(const PointReader&) = delete;
+
+  /// The record at `offset`; its checksum holds. Errors: `out_of_range` (trimmed, perhaps just now, or not
+  /// there yet; carries the valid range), `corruption` (names the object), `foreign`, `unsupported`,
+  /// `denied`, `unavailable`.
+  Result<OwnedRecord> read(Offset offset);
+
+ private:
+  class Impl;
+  explicit PointReader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace varve

@@ -1,0 +1,246 @@
+#include "varve/point_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "chain/locate.h"
+#include "courier/ask.h"
+#include "courier/courier.h"
+#include "format/records.h"
+#include "format/trailer.h"
+#include "reader/known_objects.h"
+#include "reader/place.h"
+
+namespace varve {
+
+using chain::TailView;
+using courier::Deadline;
+using format::Header;
+using format::IndexEntry;
+using reader::KnownObjects;
+
+namespace {
+
+// What was seen of the log may be outdated, or be outrun by a trim; a log that is trimmed faster than it can
+// be looked at so often is not.
+constexpr int looks_max = 4;
+
+/// The bytes of an object that begin and end with records and hold the one wanted.
+struct Stretch {
+  IndexEntry from;
+  IndexEntry to;
+};
+
+Stretch stretch_of(const std::vector<IndexEntry>& index, const Header& header, Offset offset) {
+  const Offset wanted = offset - header.first_offset;
+  const auto after = std::ranges::upper_bound(index, wanted, {}, &IndexEntry::record);
+  const IndexEntry end{.record = header.record_count,
+                       .position = static_cast<std::uint32_t>(header.body_end)};
+  // The index of a sound object begins with record 0.
+  return {.from = *(after - 1), .to = after == index.end() ? end : *after};
+}
+
+bool is_in(const TailView& view, Offset offset) {
+  return view.start_offset() <= offset && offset < view.tail.offset;
+}
+
+}  // namespace
+
+class PointReader::Impl {
+ public:
+  Impl(courier::Courier courier, const PointReaderOptions& options, TailView view)
+      : courier_(std::move(courier)),
+        give_up_ms_(options.give_up_ms),
+        view_(std::make_shared<const TailView>(std::move(view))),
+        known_(options.cache_bytes) {}
+
+  Result<OwnedRecord> read(Offset offset);
+
+ private:
+  using Object = KnownObjects::Object;
+  using View = std::shared_ptr<const TailView>;
+
+  Result<View> look(Deadline deadline);
+  Result<Object> object_with(Offset offset, const TailView& view, Deadline deadline);
+  Result<KnownObjects::Index> index_of(const Header& header, Deadline deadline);
+  Result<OwnedRecord> record_in(const Object& object, Offset offset, Deadline deadline);
+  Result<Bytes> fetch(const Header& header, std::uint64_t begin, std::uint64_t end, Deadline deadline) const;
+  void forget(const Header& header);
+  [[nodiscard]] Error outside(Offset offset, const TailView& view) const;
+
+  const courier::Courier courier_;
+  const std::uint32_t give_up_ms_;
+
+  std::mutex mutex_;    // of what follows; never held while the store is asked
+  View view_;           // the log as last looked at: what it says is there was there
+  KnownObjects known_;  // on the chain of that log
+};
+
+Result<OwnedRecord> PointReader::Impl::read(Offset offset) {
+  const Deadline deadline = courier::Courier::after(give_up_ms_);
+  View view;
+  {
+    const std::lock_guard lock(mutex_);
+    view = view_;
+  }
+  bool fresh = false;
+  for (int looks = 0;; ++looks) {
+    if (!fresh && (looks > 0 || !is_in(*view, offset))) {
+      const Result<View> seen = look(deadline);
+      if (!seen) return seen.error();
+      view = *seen;
+      fresh = true;
+    }
+    if (!is_in(*view, offset)) return outside(offset, *view);
+    const Result<Object> object = object_with(offset, *view, deadline);
+    Result<OwnedRecord> record =
+        object ? record_in(*object, offset, deadline) : Result<OwnedRecord>(object.error());
+    if (record) return record;
+    if (object && record.error().code() == Code::not_found) forget(object->header);
+    const bool may_be_outdated = record.error().code() == Code::not_found || (!object && !fresh);
+    if (!may_be_outdated || looks == looks_max) {
+      if (record.error().code() != Code::not_found) return record.error();
+      return Error(Code::corruption,
+                   fmt::format("{}: an object of the log is missing: {}; run `varve verify` "
+                               "to see the extent",
+                               reader::name_of(courier_.address()), record.error().message()));
+    }
+    fresh = false;
+  }
+}
+
+Result<PointReader::Impl::View> PointReader::Impl::look(Deadline deadline) {
+  Result<TailView> seen = reader::look_at(courier_, {.deadline = deadline, .stop = {}});
+  if (!seen) return seen.error();
+  auto view = std::make_shared<const TailView>(*std::move(seen));
+  const std::lock_guard lock(mutex_);
+  if (view->tail.log_id != view_->tail.log_id) {
+    return Error(Code::foreign, fmt::format("{}: another log stands here now; open it anew",
+                                            reader::name_of(courier_.address())));
+  }
+  view_ = view;
+  return view;
+}
+
+// Known from before, or searched for. Headers seen on the way are kept.
+Result<PointReader::Impl::Object> PointReader::Impl::object_with(Offset offset, const TailView& view,
+                                                                 Deadline deadline) {
+  chain::Locate locate(view, offset);
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto known = known_.holding(offset)) return *std::move(known);
+    for (const Header& header : known_.around(offset)) locate.know(header);
+  }
+  const auto on = [&](const chain::Reply& reply) { return locate.on(reply); };
+  const Result<void> driven = courier_.drive(locate.start(), on, deadline);
+  const Result<chain::Position>& at = driven ? locate.result() : driven.error();
+  if (!at) {
+    return at.error().code() == Code::not_found
+               ? at.error()
+               : at.error().with_context(reader::name_of(courier_.address()));
+  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [seq, header] : locate.seen()) known_.add(header);
+  return Object{locate.seen().at(at->seq), nullptr};
+}
+
+Result<KnownObjects::Index> PointReader::Impl::index_of(const Header& header, Deadline deadline) {
+  const std::size_t entries = format::index_entries(header.body_end);
+  if (entries == 1) {  // it can only be this
+    return std::make_shared<const std::vector<IndexEntry>>(
+        1, IndexEntry{.record = 0, .position = format::header_bytes});
+  }
+  const std::uint64_t begin = header.object_bytes - format::trailer_bytes(entries);
+  const Result<Bytes> trailer = fetch(header, begin, header.object_bytes, deadline);
+  if (!trailer) return trailer.error();
+  auto index = format::decode_trailer(trailer->data, header);
+  if (!index) return index.error().with_context(courier_.name_of(header.seq));
+  return std::make_shared<const std::vector<IndexEntry>>(*std::move(index));
+}
+
+Result<OwnedRecord> PointReader::Impl::record_in(const Object& object, Offset offset, Deadline deadline) {
+  const Header& header = object.header;
+  KnownObjects::Index index = object.index;
+  if (!index) {
+    auto found = index_of(header, deadline);
+    if (!found) return found.error();
+    index = *std::move(found);
+    const std::lock_guard lock(mutex_);
+    known_.add(header, index);
+  }
+  const Stretch stretch = stretch_of(*index, header, offset);
+  const Result<Bytes> bytes = fetch(header, stretch.from.position, stretch.to.position, deadline);
+  if (!bytes) return bytes.error();
+  format::RecordCursor records(bytes->data, header, stretch.from, stretch.to);
+  while (true) {
+    const auto record = records.next();
+    if (!record) return record.error().with_context(courier_.name_of(header.seq));
+    if (!*record) {
+      return Error(Code::corruption, fmt::format("{}: record {} is not where the index says",
+                                                 courier_.name_of(header.seq), offset));
+    }
+    if ((*record)->offset != offset) continue;
+    OwnedRecord found;
+    found.offset = offset;
+    found.data = (*record)->payload;
+    found.time_unix_ms = header.created_unix_ms;
+    found.owner = bytes->owner;
+    return found;
+  }
+}
+
+Result<Bytes> PointReader::Impl::fetch(const Header& header, std::uint64_t begin, std::uint64_t end,
+                                       Deadline deadline) const {
+  return courier::ask<Bytes>(
+      [&](Store::Done<Bytes> done) {
+        courier_.get_part(header.seq, {.offset = begin, .length = end - begin}, std::move(done));
+      },
+      deadline);
+}
+
+void PointReader::Impl::forget(const Header& header) {
+  const std::lock_guard lock(mutex_);
+  known_.forget(header);
+}
+
+Error PointReader::Impl::outside(Offset offset, const TailView& view) const {
+  const OffsetRange valid{view.start_offset(), view.tail.offset};
+  return Error(Code::out_of_range,
+               fmt::format("{}: there is no record {}; the log holds {} up to, but not including, {}",
+                           reader::name_of(courier_.address()), offset, valid.begin, valid.end))
+      .with_valid_range(valid);
+}
+
+namespace {
+
+/// Out of patience is, to those who gave it, a store that does not answer.
+Error as_said_to_callers(const Error& error) {
+  return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PointReader>> PointReader::open(LogAddress log, PointReaderOptions options) {
+  const courier::Courier courier(std::move(log));
+  const reader::Patience patience{.deadline = courier::Courier::after(options.give_up_ms), .stop = {}};
+  Result<TailView> view = reader::look_at(courier, patience);
+  if (!view) return as_said_to_callers(view.error());
+  return std::unique_ptr<PointReader>(
+      new PointReader(std::make_unique<Impl>(courier, options, *std::move(view))));
+}
+
+PointReader::PointReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PointReader::~PointReader() = default;
+
+Result<OwnedRecord> PointReader::read(Offset offset) {
+  Result<OwnedRecord> record = impl_->read(offset);
+  if (!record) return as_said_to_callers(record.error());
+  return record;
+}
+
+}  // namespace varve
