@@ -52,8 +52,9 @@ Argument& Argument::one_of(std::vector<std::string> values) {
 }
 
 Argument& Argument::in_bytes(std::uint64_t least, std::uint64_t most) {
-  const std::map<std::string, std::uint64_t> units{{"B", 1},         {"KB", 1000},     {"MB", 1'000'000},
-                                                   {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  const std::map<std::string, std::uint64_t> units{
+      {"B", 1},         {"KB", 1000},     {"MB", 1'000'000}, {"GB", 1'000'000'000},
+      {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},  {"TiB", std::uint64_t{1} << 40}};
   option_->transform(CLI::AsNumberWithUnit(units).description(""))
       ->check(CLI::Range(least, most).description(""))
       ->type_name("SIZE");

@@ -43,13 +43,6 @@ struct Options {
   bool json = false;
 };
 
-nlohmann::ordered_json to_json(const Cursor& cursor) {
-  return {{"name", cursor.name},
-          {"offset", cursor.offset},
-          {"moved_unix_ms", cursor.moved_unix_ms},
-          {"revision", cursor.revision}};
-}
-
 void check(const Options& options) {
   const bool lists = options.action == "list";
   if (lists && !options.name.empty()) refuse_argument("NAME", "list takes none: it prints all cursors");

@@ -28,6 +28,13 @@ nlohmann::ordered_json to_json(const LogInfo& info) {
           {"epochs", std::move(epochs)}};
 }
 
+nlohmann::ordered_json to_json(const Cursor& cursor) {
+  return {{"name", cursor.name},
+          {"offset", cursor.offset},
+          {"moved_unix_ms", cursor.moved_unix_ms},
+          {"revision", cursor.revision}};
+}
+
 void print_json(const nlohmann::ordered_json& json) {
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }

@@ -1,14 +1,18 @@
-// A log's state as JSON: for `info --json` and `verify --json`.
+// A log's state as JSON: what several commands print with --json.
 #pragma once
 
 #include <nlohmann/json.hpp>
 
+#include "varve/cursor.h"
 #include "varve/inspect.h"
 
 namespace varve::cli {
 
 /// Field names are those of `LogInfo`.
 [[nodiscard]] nlohmann::ordered_json to_json(const LogInfo& info);
+
+/// Field names are those of `Cursor`.
+[[nodiscard]] nlohmann::ordered_json to_json(const Cursor& cursor);
 
 /// Prints it, indented. Bytes that are not UTF-8 (names in a store may be anything) are replaced.
 void print_json(const nlohmann::ordered_json& json);

@@ -22,18 +22,6 @@ std::optional<std::int64_t> milliseconds_in(char unit) {
   }
 }
 
-std::optional<std::int64_t> parse_ago(std::string_view text, std::int64_t now_unix_ms) {
-  constexpr std::int64_t most = 1'000'000'000;
-  if (text.size() < 2) return std::nullopt;
-  const auto unit = milliseconds_in(text.back());
-  text.remove_suffix(1);
-  std::int64_t count = 0;
-  const auto [stopped, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (!unit || failure != std::errc() || stopped != text.data() + text.size()) return std::nullopt;
-  if (count < 0 || count > most) return std::nullopt;
-  return now_unix_ms - count * *unit;
-}
-
 std::optional<std::int64_t> parse_date(std::string text) {
   if (text.ends_with('Z')) text.pop_back();
   for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
@@ -50,8 +38,20 @@ std::optional<std::int64_t> parse_date(std::string text) {
 
 }  // namespace
 
+std::optional<std::int64_t> parse_span_ms(std::string_view text) {
+  constexpr std::int64_t most = 1'000'000'000;
+  if (text.size() < 2) return std::nullopt;
+  const auto unit = milliseconds_in(text.back());
+  text.remove_suffix(1);
+  std::int64_t count = 0;
+  const auto [stopped, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (!unit || failure != std::errc() || stopped != text.data() + text.size()) return std::nullopt;
+  if (count < 0 || count > most) return std::nullopt;
+  return count * *unit;
+}
+
 std::optional<std::int64_t> parse_moment(std::string_view text, std::int64_t now_unix_ms) {
-  if (const auto ago = parse_ago(text, now_unix_ms)) return ago;
+  if (const auto ago = parse_span_ms(text)) return now_unix_ms - *ago;
   return parse_date(std::string(text));
 }
 

@@ -61,6 +61,9 @@ class Cursors {
   /// happens if there is none.
   Result<void> remove(std::string_view name) const;
 
+  /// Removes a cursor that is still as `last` says. Errors: as `advance`.
+  Result<void> remove(const Cursor& last) const;
+
  private:
   class Impl;
   explicit Cursors(std::shared_ptr<const Impl> impl);

@@ -132,4 +132,15 @@ Result<void> Cursors::remove(std::string_view name) const {
   return {};
 }
 
+Result<void> Cursors::remove(const Cursor& last) const {
+  if (const auto named = check_name(last.name); !named) return named.error();
+  CursorMove move = impl_->moves.draw(last.offset, last.revision + 1);
+  move.removed = true;
+  const auto made = impl_->moves.make(last.name, move, impl_->deadline());
+  if (!made) return made.error();
+  if (!*made) return moved_by_another(last.name);
+  impl_->moves.forget(last.name, {last.revision}, move.revision);
+  return {};
+}
+
 }  // namespace varve

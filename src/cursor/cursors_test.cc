@@ -112,6 +112,16 @@ TEST_F(CursorsTest, WhoLostACursorIsTold) {
 }
 
 // Its object is created in a place that newer moves have left behind and deleted.
+TEST_F(CursorsTest, IsRemovedOnlyAsItWasSeen) {
+  const Cursor seen = cursors_->set("copy", 7).value();
+  const Cursor moved = cursors_->set("copy", 8).value();
+  EXPECT_EQ(cursors_->remove(seen).error().code(), Code::fenced);
+  EXPECT_EQ(cursors_->get("copy")->offset, 8U);
+  ASSERT_TRUE(cursors_->remove(moved));
+  EXPECT_EQ(cursors_->get("copy").error().code(), Code::not_found);
+  EXPECT_EQ(revisions("copy").size(), 1U);
+}
+
 TEST_F(CursorsTest, ASleeperThatLandsInAPassedPlaceIsToldAndMovesNothing) {
   const Cursors slow = open(through_faults_);
   const Cursor mine = cursors_->set("copy", 1).value();
