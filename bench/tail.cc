@@ -6,6 +6,7 @@
 
 #include "bench/raw.h"
 #include "bench/scratch.h"
+#include "store/metered.h"
 
 namespace varve::bench {
 
@@ -32,7 +33,6 @@ class Follower {
   Follower(std::unique_ptr<Reader> reader, const RecordSizes& sizes, Times& times)
       : reader_(std::move(reader)), thread_([this, &sizes, &times] { outcome_ = follow(sizes, times); }) {}
 
-  void wake() noexcept { reader_->wake(); }
   Result<void> wait() {
     thread_.join();
     return outcome_;
@@ -60,26 +60,18 @@ class Follower {
   std::thread thread_;
 };
 
-/// What a callback has room for a pointer to.
-struct Told {
-  Times& times;
-  Follower& follower;
-  bool wake;
-};
-
-Result<void> append_at_rate(Writer& writer, const Load& load, Told& told, Live& live) {
+Result<void> append_at_rate(Writer& writer, const Load& load, Times& times, Live& live) {
   std::vector<std::byte> record(load.sizes.most());
   make_record(record, {0, 0});
   const std::chrono::duration<double> pause(1 / load.records_per_second);
   const Clock::time_point begin = Clock::now();
-  for (std::size_t number = 0; number < told.times.began.size(); ++number) {
+  for (std::size_t number = 0; number < times.began.size(); ++number) {
     std::this_thread::sleep_until(
         begin + std::chrono::duration_cast<Clock::duration>(pause * static_cast<double>(number)));
     restamp(record, {0, number});
-    told.times.began[number] = Clock::now();
-    const auto callback = [&told](const Result<Offset>& outcome) {
-      if (outcome) told.times.acknowledged[*outcome] = Clock::now();
-      if (told.wake) told.follower.wake();
+    times.began[number] = Clock::now();
+    const auto callback = [&times](const Result<Offset>& outcome) {
+      if (outcome) times.acknowledged[*outcome] = Clock::now();
     };
     const auto appended =
         writer.append_wait(std::span(record).first(load.sizes.of(0, number)), patience, callback);
@@ -96,14 +88,17 @@ Result<TailFigures> tail_once(const TailTrial& trial, Live& live) {
   const Scratch scratch(trial.store);
   const auto writer = Writer::open(scratch.log(), trial.writer);
   if (!writer) return writer.error();
-  auto reader = Reader::open(scratch.log(), {.from = 0, .follow = true, .poll_ms = trial.poll_ms});
+  LogAddress seen = scratch.log();
+  // A writer wakes those who read by the same store object.
+  if (!trial.wake) seen.store = std::make_shared<store::MeteredStore>(seen.store);
+  auto reader =
+      Reader::open(seen, {.from = 0, .follow = true, .poll_ms = trial.poll_ms, .poll_max_ms = trial.poll_ms});
   if (!reader) return reader.error();
   const StoreUse opening = scratch.witness()->use();
   const auto records = static_cast<std::size_t>(trial.load.records_per_second * trial.load.seconds);
   Times times(records);
   Follower follower(*std::move(reader), trial.load.sizes, times);
-  Told told{times, follower, trial.wake};
-  const Result<void> appended = append_at_rate(**writer, trial.load, told, live);
+  const Result<void> appended = append_at_rate(**writer, trial.load, times, live);
   const Result<void> closed = (*writer)->close(patience);
   const Result<void> followed = follower.wait();
   for (const Result<void>& result : {appended, closed, followed}) {

@@ -15,7 +15,7 @@ struct TailTrial {
   Load load;  ///< one producer's, at a rate
   WriterOptions writer;
   std::uint32_t poll_ms = 100;
-  bool wake = true;  ///< the writer's callback wakes the reader; else it finds out by polling
+  bool wake = true;  ///< the writer wakes the reader; else it finds out by polling
 };
 
 struct TailFigures {

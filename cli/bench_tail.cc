@@ -13,7 +13,7 @@ namespace {
 constexpr const char* about =
     R"(Measure how long records take to a reader that follows the log.
 
-As in the writer's process, where its callback wakes the reader; or, with --by-polling, as in any other,
+As in the writer's process, where the writer wakes the reader; or, with --by-polling, as in any other,
 where the reader asks the store every so often.)";
 
 constexpr const char* examples =

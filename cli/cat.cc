@@ -40,6 +40,7 @@ struct CatOptions {
   std::optional<std::uint64_t> tail;
   std::uint64_t count = UINT64_MAX;
   bool follow = false;
+  std::uint32_t poll_max_ms = ReaderOptions().poll_max_ms;
   bool offsets = false;
   Framing framing = Framing::lines;
 };
@@ -73,7 +74,8 @@ ExitCode cat(const CatOptions& options) {
   auto reader = Reader::open(*std::move(log), {.from = options.from,
                                                .since_unix_ms = options.since_unix_ms,
                                                .last = options.tail,
-                                               .follow = options.follow});
+                                               .follow = options.follow,
+                                               .poll_max_ms = options.poll_max_ms});
   if (!reader) return report(reader.error());
   if (interruption) interruption->defer([&reader] { (*reader)->stop(); });
 
@@ -127,6 +129,12 @@ void add_cat(Command& commands, ExitCode& exit_code) {
   command.add("--tail", options->tail, "begin so many records before the end").shown_as("N");
   command.add("--count", options->count, "print this many records at most").shown_as("N");
   command.add_flag("--follow,-f", options->follow, "at the end, wait for more");
+  command
+      .add("--poll-max", options->poll_max_ms,
+           "while nothing comes, ask less and less often, to this (1s);\n"
+           "what that costs on S3: docs/operations.md")
+      .in_milliseconds(60'000)
+      .shown_as("TIME");
   command.add_flag("--offsets", options->offsets, "print each record's offset and a tab before it");
   command.add_framing(options->framing);
   const auto work = [options] {

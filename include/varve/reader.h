@@ -41,8 +41,12 @@ struct ReaderOptions {
   /// How many GETs are in flight at most. 1 to 256.
   std::uint32_t read_ahead_objects = 16;
 
-  /// While following: how long after finding nothing new the store is asked again. 1 to 60,000.
+  /// While following: how long after finding nothing new the store is asked again. Grows by an eighth with
+  /// each time, so to an eighth of how long nothing has come, up to `poll_max_ms`; falls back as soon as
+  /// something comes. Each 1 to 60,000; a `poll_max_ms` below `poll_ms` counts as it. What that costs where
+  /// requests do: docs/operations.md, "Cost".
   std::uint32_t poll_ms = 100;
+  std::uint32_t poll_max_ms = 1000;
 
   /// How long the store is asked again for one thing, while that fails in ways that may pass, before
   /// `open` or `next` says so. 0: for ever.
@@ -84,8 +88,8 @@ class Reader {
   void stop() noexcept;
 
   /// Says that the log has grown: a follower that pauses between polls asks at once. For readers in a
-  /// process that hears of it, from the writer's `AppendCallback` for one. Any thread, any number of
-  /// times; costs a request if it was not so.
+  /// process that hears of it. (A `Writer` in the same process, on the same `Store` object, does it by
+  /// itself.) Any thread, any number of times; costs a request if it was not so.
   void wake() noexcept;
 
   /// What it has done so far. Costs some microseconds and disturbs nobody.

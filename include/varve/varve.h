@@ -204,6 +204,7 @@ typedef struct varve_reader_options {
   size_t read_ahead_bytes;
   uint32_t read_ahead_objects;
   uint32_t poll_ms;
+  uint32_t poll_max_ms;
   uint32_t give_up_ms;
 } varve_reader_options;
 

@@ -30,6 +30,7 @@ varve_reader_options reader_defaults() {
           .read_ahead_bytes = defaults.read_ahead_bytes,
           .read_ahead_objects = defaults.read_ahead_objects,
           .poll_ms = defaults.poll_ms,
+          .poll_max_ms = defaults.poll_max_ms,
           .give_up_ms = defaults.give_up_ms};
 }
 
@@ -54,6 +55,7 @@ Result<ReaderOptions> in_cpp(const varve_reader_options& options) {
   result.read_ahead_bytes = options.read_ahead_bytes;
   result.read_ahead_objects = options.read_ahead_objects;
   result.poll_ms = options.poll_ms;
+  result.poll_max_ms = options.poll_max_ms;
   result.give_up_ms = options.give_up_ms;
   return result;
 }

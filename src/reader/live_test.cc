@@ -80,6 +80,21 @@ TEST(LiveReaders, FollowAWriterAndItsSuccessors) {
   }
 }
 
+TEST(LiveReaders, AreWokenByAWriterInTheirProcess) {
+  const LogAddress log = resolve("mem://live-woken/log").value();
+  const std::unique_ptr<Writer> writer = Writer::open(log).value();
+  const std::unique_ptr<Reader> reader =
+      Reader::open(log, {.follow = true, .poll_ms = 60'000, .poll_max_ms = 60'000}).value();
+  for (Offset offset = 0; offset < 20; ++offset) {
+    EXPECT_FALSE(reader->next(milliseconds(1)).value());  // it pauses, for a minute
+    append_up_to(*writer, offset + 1);
+    const auto record = reader->next(milliseconds(50'000));
+    ASSERT_TRUE(record) << record.error().message();
+    ASSERT_TRUE(*record) << "nobody woke the reader";
+    EXPECT_TRUE(is_right(**record));
+  }
+}
+
 TEST(LiveVerify, FindsNoDamageWhileAWriterAppendsAndTrims) {
   const LogAddress log = resolve("mem://live-verify/log").value();
   const std::unique_ptr<Writer> writer = Writer::open(log, {.window = 4}).value();

@@ -10,9 +10,11 @@
 
 #include "chain/locate.h"
 #include "chain/position.h"
+#include "courier/bell.h"
 #include "courier/courier.h"
 #include "format/records.h"
 #include "reader/place.h"
+#include "reader/polling.h"
 #include "reader/progress.h"
 #include "reader/read_ahead.h"
 #include "result/plant.h"
@@ -31,6 +33,8 @@ namespace {
 // that this is where the log grows.
 constexpr std::uint32_t polls_between_judgements = 50;
 constexpr auto time_between_judgements = std::chrono::seconds(10);
+// But at a place that was judged the tail already, not before so many: a LIST costs twelve GETs.
+constexpr std::uint32_t polls_trusted = 10;
 
 // A look at the log takes a few round trips. It may overrun the caller's time by this much: cut off
 // each time, it would never tell anything.
@@ -107,9 +111,11 @@ class Reader::Impl {
   std::optional<format::RecordCursor> cursor_;  // in `object_`
   std::int64_t time_unix_ms_ = 0;               // of `object_`
 
-  std::uint32_t doubts_ = 0;       // looks at the log since records came, or the tail
-  std::uint32_t polls_ = 0;        // finding nothing, since the tail was last judged
-  Clock::time_point judged_at_{};  // when `at_`, or what led to it, was last judged the tail
+  std::uint32_t doubts_ = 0;        // looks at the log since records came, or the tail
+  std::uint32_t polls_ = 0;         // finding nothing, since the tail was last judged
+  Clock::time_point judged_at_{};   // when `at_`, or what led to it, was last judged the tail
+  std::optional<Seq> judged_tail_;  // the place that was
+  reader::Polling polling_;
   Clock::time_point next_poll_{};
 
   std::mutex wake_mutex_;
@@ -119,6 +125,8 @@ class Reader::Impl {
   std::mutex stop_mutex_;
   std::stop_source stop_source_;  // replaced, by the reading thread, when it has served
   std::stop_token stop_token_;    // the reading thread's own
+
+  std::optional<courier::Bell::Listener> listener_;  // last: what it wakes is still there when it goes
 };
 
 Reader::Impl::Impl(courier::Courier courier, const ReaderOptions& options, const reader::Place& place)
@@ -129,8 +137,10 @@ Reader::Impl::Impl(courier::Courier courier, const ReaderOptions& options, const
                              .give_up_ms = options.give_up_ms}),
       progress_(place.offset),
       offset_(place.offset),
+      polling_(options.poll_ms, options.poll_max_ms),
       stop_token_(stop_source_.get_token()) {
   go_to(place);
+  if (options.follow) listener_.emplace(courier::Bell::of(courier_.address()), [this] { wake(); });
 }
 
 void Reader::Impl::go_to(const reader::Place& place) {
@@ -190,7 +200,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
       if (trusts_the_tail()) {
         ++polls_;
         progress_.polled();
-        next_poll_ = Clock::now() + std::chrono::milliseconds(options_.poll_ms);
+        next_poll_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());
         continue;
       }
     } else if (!*object) {
@@ -212,9 +222,10 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
     doubts_ = 0;
     polls_ = 0;
     judged_at_ = Clock::now();
+    judged_tail_ = at_.seq;
     progress_.polled();
     if (!options_.follow) return Halt::at_tail;
-    next_poll_ = judged_at_ + std::chrono::milliseconds(options_.poll_ms);
+    next_poll_ = judged_at_ + std::chrono::milliseconds(polling_.found_nothing());
   }
 }
 
@@ -236,6 +247,7 @@ Result<bool> Reader::Impl::enter(Bytes object) {
   at_ = *next;
   object_seq_ = header->seq;
   next_poll_ = {};
+  polling_.found_something();
   if (header->kind != format::Kind::data || header->end_offset() <= offset_) return false;
   doubts_ = 0;
   time_unix_ms_ = header->created_unix_ms;
@@ -247,8 +259,9 @@ Result<bool> Reader::Impl::enter(Bytes object) {
 }
 
 bool Reader::Impl::trusts_the_tail() const {
-  return options_.follow && doubts_ == 0 && polls_ < polls_between_judgements &&
-         Clock::now() - judged_at_ < time_between_judgements;
+  if (!options_.follow || doubts_ > 0 || polls_ >= polls_between_judgements) return false;
+  const bool judged_here = judged_tail_ == at_.seq;
+  return Clock::now() - judged_at_ < time_between_judgements || (judged_here && polls_ < polls_trusted);
 }
 
 // Nothing is at `at_`, or not what belongs there. Is that the tail, was the log trimmed past us, did
@@ -256,6 +269,7 @@ bool Reader::Impl::trusts_the_tail() const {
 // is the log damaged?
 Result<Reader::Impl::Verdict> Reader::Impl::judge(const Error& doubt, Deadline deadline) {
   judged_at_ = {};
+  judged_tail_.reset();
   reader::Patience patience{.deadline = courier::Courier::after(options_.give_up_ms), .stop = stop_token_};
   if (deadline < patience.deadline) {
     patience.deadline = std::min(patience.deadline, std::max(deadline, Clock::now() + time_to_judge));
@@ -399,6 +413,9 @@ Result<std::unique_ptr<Reader>> Reader::open(LogAddress log, ReaderOptions optio
   }
   if (options.poll_ms < 1 || options.poll_ms > 60'000) {
     return Error(Code::invalid_argument, "poll_ms must be 1 to 60,000");
+  }
+  if (options.poll_max_ms < 1 || options.poll_max_ms > 60'000) {
+    return Error(Code::invalid_argument, "poll_max_ms must be 1 to 60,000");
   }
   if (options.from.has_value() + options.since_unix_ms.has_value() + options.last.has_value() > 1) {
     return Error(Code::invalid_argument,

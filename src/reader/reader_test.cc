@@ -11,6 +11,7 @@
 #include "format/records.h"
 #include "reader/log_builder.h"
 #include "store/bytes.h"
+#include "store/metered.h"
 
 namespace varve {
 namespace {
@@ -85,6 +86,13 @@ TEST(Reader, RefusesImpossibleOptions) {
   EXPECT_EQ(Reader::open(log.address(), {.read_ahead_objects = 257}).error().code(), Code::invalid_argument);
   EXPECT_EQ(Reader::open(log.address(), {.poll_ms = 0}).error().code(), Code::invalid_argument);
   EXPECT_EQ(Reader::open(log.address(), {.poll_ms = 60'001}).error().code(), Code::invalid_argument);
+}
+
+TEST(Reader, RefusesImpossiblePauses) {
+  LogBuilder log;
+  log.open();
+  EXPECT_EQ(Reader::open(log.address(), {.poll_max_ms = 0}).error().code(), Code::invalid_argument);
+  EXPECT_EQ(Reader::open(log.address(), {.poll_max_ms = 60'001}).error().code(), Code::invalid_argument);
 }
 
 TEST(Reader, EmptyLogEnds) {
@@ -274,6 +282,18 @@ TEST(ReaderFollowing, WakeEndsThePauseBetweenPolls) {
   EXPECT_TRUE(reader->next(std::chrono::seconds(10)).value());
 }
 
+TEST(ReaderFollowing, AQuietLogIsAskedLessAndLess) {
+  const auto store = std::make_shared<store::MeteredStore>(std::make_shared<store::MemoryStore>("quiet"));
+  LogBuilder log(LogAddress{store, "log"}, 4);
+  BuiltWriter writer = log.open();
+  const auto reader = open_reader(log, {.follow = true, .poll_ms = 1, .poll_max_ms = 60'000});
+  const std::uint64_t before = store->counts(store::RequestKind::get).started;
+  EXPECT_FALSE(reader->next(milliseconds(400)).value());
+  EXPECT_LE(store->counts(store::RequestKind::get).started - before, 100U);  // each millisecond: 400
+  writer.put(1);
+  read_some(*reader, 1);
+}
+
 TEST(ReaderFollowing, StopBeforeNextCountsOnce) {
   LogBuilder log;
   BuiltWriter writer = log.open();
@@ -307,7 +327,7 @@ TEST(ReaderFollowing, ALateSealInATrimmedPlaceMisleadsNobody) {
   LogBuilder log;
   BuiltWriter writer = log.open();
   writer.put(10);
-  const auto reader = open_reader(log, {.follow = true, .poll_ms = 1});
+  const auto reader = open_reader(log, {.follow = true, .poll_ms = 1, .poll_max_ms = 1});
   read_some(*reader, 10);
   EXPECT_FALSE(reader->next(milliseconds(5)).value());
   const Unstored seal = log.make_seal();
@@ -326,7 +346,7 @@ TEST(ReaderFollowing, ALateSealAmongTrimmedEmptyObjects) {
     LogBuilder log;
     BuiltWriter writer = log.open();
     writer.put(10);
-    const auto reader = open_reader(log, {.follow = true, .poll_ms = 1});
+    const auto reader = open_reader(log, {.follow = true, .poll_ms = 1, .poll_max_ms = 1});
     read_some(*reader, 10);
     EXPECT_FALSE(reader->next(milliseconds(5)).value());
     const Unstored seal = log.make_seal();

@@ -6,8 +6,9 @@
 
 namespace varve::writer {
 
-Acknowledger::Acknowledger(std::shared_ptr<BatchPool> pool, Stages* stages)
-    : pool_(std::move(pool)), stages_(stages), thread_([this] { run(); }) {}
+Acknowledger::Acknowledger(std::shared_ptr<BatchPool> pool, Stages* stages,
+                           std::shared_ptr<courier::Bell> bell)
+    : pool_(std::move(pool)), stages_(stages), bell_(std::move(bell)), thread_([this] { run(); }) {}
 
 Acknowledger::~Acknowledger() { finish(); }
 
@@ -35,6 +36,8 @@ void Acknowledger::run() {
     const Ended ended = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
+    // Before the callbacks, which may take their time.
+    if (bell_ && !ended.error) bell_->ring();
     ended.batch->for_each_callback([&ended](Offset offset, AppendCallback& callback) {
       callback(ended.error ? Result<Offset>(*ended.error) : Result<Offset>(offset));
       if (planted(Plant::told_twice)) callback(offset);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "courier/bell.h"
 #include "writer/batch_pool.h"
 #include "writer/stages.h"
 
@@ -16,8 +17,9 @@ namespace varve::writer {
 
 class Acknowledger {
  public:
-  /// `stages`, if there are any, must outlive this.
-  explicit Acknowledger(std::shared_ptr<BatchPool> pool, Stages* stages = nullptr);
+  /// `stages`, if there are any, must outlive this. `bell`, if there is one, is rung for each durable batch.
+  explicit Acknowledger(std::shared_ptr<BatchPool> pool, Stages* stages = nullptr,
+                        std::shared_ptr<courier::Bell> bell = nullptr);
   ~Acknowledger();
   Acknowledger(const Acknowledger&) = delete;
   Acknowledger& operator=(const Acknowledger&) = delete;
@@ -39,6 +41,7 @@ class Acknowledger {
 
   std::shared_ptr<BatchPool> pool_;
   Stages* stages_;
+  std::shared_ptr<courier::Bell> bell_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Ended> queue_;  // bounded by the pool: each entry is one of its batches

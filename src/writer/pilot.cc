@@ -40,7 +40,7 @@ Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const 
                               *this)),
       watermark_(ownership.next.offset),
       sweep_from_(ownership.swept_below),
-      acknowledger_(std::make_unique<Acknowledger>(pool_, &stages_)) {
+      acknowledger_(std::make_unique<Acknowledger>(pool_, &stages_, courier::Bell::of(courier_.address()))) {
   publish();
   announcer_.opened(ownership);
   drop(ownership.leftovers);

@@ -1,0 +1,65 @@
+#include "courier/bell.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+namespace varve::courier {
+
+namespace {
+
+/// The bells there are. It holds none: who has one keeps it, and the last one's end takes it from here.
+struct Bells {
+  using Key = std::pair<const Store*, std::string>;
+  std::mutex mutex;
+  std::map<Key, std::weak_ptr<Bell>> by_log;
+};
+
+// Never destroyed: a program may end with writers and readers that live until then.
+Bells& bells() {
+  static auto* const all = new Bells;
+  return *all;
+}
+
+}  // namespace
+
+std::shared_ptr<Bell> Bell::of(const LogAddress& log) {
+  Bells& all = bells();
+  const std::lock_guard lock(all.mutex);
+  std::weak_ptr<Bell>& known = all.by_log[{log.store.get(), log.path}];
+  std::shared_ptr<Bell> bell = known.lock();
+  if (!bell) {
+    bell = std::shared_ptr<Bell>(new Bell(log));
+    known = bell;
+  }
+  return bell;
+}
+
+Bell::~Bell() {
+  Bells& all = bells();
+  const std::lock_guard lock(all.mutex);
+  const auto known = all.by_log.find({log_.store.get(), log_.path});
+  // Between our last holder's going and now another may have asked for the log's bell, and made a new one.
+  if (known != all.by_log.end() && known->second.expired()) all.by_log.erase(known);
+}
+
+void Bell::ring() noexcept {
+  if (listening_.load(std::memory_order_relaxed) == 0) return;
+  const std::lock_guard lock(mutex_);
+  for (const Listener* listener : listeners_) listener->heard_();
+}
+
+Bell::Listener::Listener(std::shared_ptr<Bell> bell, std::function<void()> heard)
+    : bell_(std::move(bell)), heard_(std::move(heard)) {
+  const std::lock_guard lock(bell_->mutex_);
+  bell_->listeners_.push_back(this);
+  bell_->listening_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Bell::Listener::~Listener() {
+  const std::lock_guard lock(bell_->mutex_);
+  std::erase(bell_->listeners_, this);
+  bell_->listening_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace varve::courier
