@@ -9,6 +9,7 @@
 #include "bench/recover.h"
 #include "bench/run.h"
 #include "bench/scratch.h"
+#include "bench/seek.h"
 #include "bench/tail.h"
 
 namespace varve::bench {
@@ -120,6 +121,20 @@ TEST(Open, CountsRoundTripsAndAnIdleWriterAsksNothing) {
   EXPECT_LE(opened.round_trips, 8U);
   EXPECT_LE(opened.round_trips * 0.005, opened.seconds);
   EXPECT_EQ(log.idle({}, 0.05)->use.requests(), 0U);
+}
+
+TEST(Seek, TakesMoreRoundTripsOnlyWithTheLogarithm) {
+  Live live;
+  const SeekFigures figures = seek_in_many(700, 1, live).value();
+  // Bounds in requests: a machine that is busy makes more round trips of them. Of round trips the least is
+  // known.
+  constexpr std::uint64_t search = 3 * 9;  // 9 ^ 3 > 700
+  EXPECT_LE(figures.one_record.requests, search + 1);
+  EXPECT_GE(figures.one_record.round_trips, 2U);
+  EXPECT_LE(figures.next_record.requests, 10U);
+  const std::uint64_t look = figures.by_offset.requests - figures.one_record.requests + 1;
+  EXPECT_LE(look, 2 * 64 + 10U);
+  EXPECT_LE(figures.by_time.requests, look + search);
 }
 
 TEST(Plot, IsSvgWithACurveForEachThatHasValues) {

@@ -27,6 +27,8 @@ class ManyObjects {
   static Result<ManyObjects> make(std::shared_ptr<Store> store, std::uint64_t objects,
                                   const WriterOptions& options, Live& live);
 
+  [[nodiscard]] const std::string& path() const { return scratch_.log().path; }
+
   /// Opens it for writing, and looks that it continues at the right offset. What is opened is then left
   /// without a word, as by a crash.
   Result<OpenFigures> open(const WriterOptions& options);
