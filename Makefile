@@ -15,6 +15,7 @@ help:  ## list what there is (this text)
 .PHONY: deps
 deps:  ## install the Debian packages that are missing (listed in tools/packages)
 	@tools/install-packages build test
+	@tools/install-packages browser || echo "deps: NO BROWSER: the web page will not be tried, its test will be SKIPPED" >&2
 	@tools/install-packages s3 || echo "deps: NO S3 SERVER TO TEST ON: all tests on one will be SKIPPED" >&2
 
 .PHONY: build

@@ -17,6 +17,7 @@
 #include "cli/input.h"
 #include "cli/interruption.h"
 #include "cli/log_uri.h"
+#include "cli/metrics_server.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/wakeup.h"
@@ -25,6 +26,9 @@ namespace varve::cli {
 namespace {
 
 using std::chrono::steady_clock;
+
+// How often the log is looked at from outside for `--metrics-port`.
+constexpr std::uint32_t look_every_ms = 5'000;
 
 constexpr const char* about =
     R"(Append records from files or standard input to a log.
@@ -47,6 +51,8 @@ struct AppendOptions {
   bool acks = false;
   bool quiet = false;
   bool verbose = false;
+  std::optional<std::uint32_t> metrics_port;
+  std::string metrics_address = "127.0.0.1";
   WriterOptions writer;
 };
 
@@ -88,12 +94,24 @@ ExitCode append(AppendOptions options) {
   Interruption interruption;
   const auto log = resolve_log(options.log);
   if (!log) return report(log.error());
+  // Before the log is taken over: a port that is taken is no reason to fence somebody.
+  std::unique_ptr<Exporter> exporter;
+  if (options.metrics_port) {
+    auto started = serve_metrics(options.metrics_address, static_cast<std::uint16_t>(*options.metrics_port));
+    if (!started) return report(started.error());
+    exporter = *std::move(started);
+  }
   options.writer.on_event = event_log(options.quiet     ? Verbosity::quiet
                                       : options.verbose ? Verbosity::all
                                                         : Verbosity::remarkable);
   auto opened = Writer::open(*log, options.writer);
   if (!opened) return report(opened.error());
   Writer& writer = **opened;
+  const std::unique_ptr<Exporter> watching = std::move(exporter);  // ends before the writer does
+  if (watching) {
+    watching->watch(options.log, writer);
+    watching->watch(options.log, *log, look_every_ms);
+  }
 
   const auto began = steady_clock::now();
   const auto seconds = [began] { return std::chrono::duration<double>(steady_clock::now() - began).count(); };
@@ -171,6 +189,15 @@ void add_append(Command& commands, ExitCode& exit_code) {
                    "tell all events on standard error: opened, closed, ...;\n"
                    "otherwise only what is remarkable: a store that is slow,\n"
                    "an unfinished tail that was cut off");
+  command
+      .add("--metrics-port", options->metrics_port,
+           "serve metrics and a page meanwhile; 0: at any port that\n"
+           "is free")
+      .between(0, 65'535)
+      .shown_as("PORT");
+  command.add("--metrics-address", options->metrics_address, "where; 0.0.0.0: whoever can reach it may look")
+      .shown_as("ADDRESS")
+      .shows_default();
   add_tuning(command, options->writer);
   command.runs([options] { return append(*options); }, exit_code);
 }

@@ -17,6 +17,8 @@ void add_retain(Command& commands, ExitCode& exit_code);
 void add_trim(Command& commands, ExitCode& exit_code);
 void add_verify(Command& commands, ExitCode& exit_code);
 void add_dump(Command& commands, ExitCode& exit_code);
+void add_top(Command& commands, ExitCode& exit_code);
+void add_serve_metrics(Command& commands, ExitCode& exit_code);
 void add_doctor(Command& commands, ExitCode& exit_code);
 void add_bench(Command& commands, ExitCode& exit_code);
 

@@ -87,6 +87,8 @@ ExitCode run(int argc, char** argv) {
   varve::cli::add_trim(commands, exit_code);
   varve::cli::add_verify(commands, exit_code);
   varve::cli::add_dump(commands, exit_code);
+  varve::cli::add_top(commands, exit_code);
+  varve::cli::add_serve_metrics(commands, exit_code);
   varve::cli::add_doctor(commands, exit_code);
   varve::cli::add_bench(commands, exit_code);
 

@@ -1,5 +1,6 @@
 #include "cli/wakeup.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -22,6 +23,11 @@ void Wakeup::set() noexcept {
   const std::uint64_t one = 1;
   // Can fail only when it is readable already.
   [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
+}
+
+void Wakeup::wait(std::chrono::milliseconds most) const noexcept {
+  pollfd waiting{.fd = fd_, .events = POLLIN, .revents = 0};
+  ::poll(&waiting, 1, static_cast<int>(most.count()));
 }
 
 }  // namespace varve::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 
 namespace varve::cli {
 
@@ -12,6 +13,9 @@ class Wakeup {
   ~Wakeup();
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;
+
+  /// Until it is set, and no longer than so.
+  void wait(std::chrono::milliseconds most) const noexcept;
 
   /// For ever.
   void set() noexcept;

@@ -8,6 +8,11 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/varve)
 install(TARGETS varve EXPORT varve-targets FILE_SET HEADERS)
 install(EXPORT varve-targets NAMESPACE varve:: DESTINATION ${package_dir})
 
+if(TARGET varve_exporter)
+  install(TARGETS varve_exporter EXPORT varve-exporter-targets FILE_SET HEADERS)
+  install(EXPORT varve-exporter-targets NAMESPACE varve:: DESTINATION ${package_dir})
+endif()
+
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/varve-config.cmake.in
   ${PROJECT_BINARY_DIR}/varve-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/varve-config-version.cmake COMPATIBILITY SameMinorVersion)

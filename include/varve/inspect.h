@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "varve/result.h"
@@ -18,6 +19,25 @@ struct EpochInfo {
   std::string sealed_by;            ///< "host:pid"; empty where the seal is gone
   std::int64_t sealed_unix_ms = 0;  ///< by the sealing writer's clock; 0 where the seal is gone
   bool closed_cleanly = false;      ///< its writer said that it ended
+};
+
+/// What an object in the store is to its log.
+enum class ObjectRole : std::uint8_t {
+  data,        ///< on the chain, with records or without
+  seal,        ///< begins an epoch; kept for ever
+  unfinished,  ///< behind the tail as it was seen: on its way, or cut off by the next open
+  in_void,     ///< cut off by a seal: never acknowledged, of no meaning
+  leftover,    ///< below the start: to be deleted
+};
+
+/// The field's name: "leftover".
+[[nodiscard]] std::string_view to_string(ObjectRole role) noexcept;
+
+/// An object in its place.
+struct PlacedObject {
+  std::uint64_t seq = 0;
+  std::uint64_t bytes = 0;
+  ObjectRole role = ObjectRole::data;
 };
 
 /// What a log holds. Read from outside while a writer may be at work: true at one moment.
@@ -35,6 +55,10 @@ struct LogInfo {
   std::uint64_t leftover_objects = 0;  ///< below the start: deletions to be finished
   std::uint64_t leftover_bytes = 0;
   std::vector<EpochInfo> epochs;  ///< those with live records, oldest first
+  std::uint64_t lowest_live = 0;  ///< the seq of the oldest object that is needed
+  std::uint64_t tail = 0;         ///< the seq of the next object
+  /// The objects with the highest seqs, in their order: at most 256.
+  std::vector<PlacedObject> newest;
 };
 
 /// Errors as `Reader::open`.

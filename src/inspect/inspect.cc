@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <utility>
 
@@ -12,6 +13,22 @@
 #include "reader/place.h"
 
 namespace varve {
+
+std::string_view to_string(ObjectRole role) noexcept {
+  switch (role) {
+    case ObjectRole::data:
+      return "data";
+    case ObjectRole::seal:
+      return "seal";
+    case ObjectRole::unfinished:
+      return "unfinished";
+    case ObjectRole::in_void:
+      return "in_void";
+    case ObjectRole::leftover:
+      return "leftover";
+  }
+  return "unknown";
+}
 
 using chain::ListedSeq;
 using chain::Reply;
@@ -48,10 +65,14 @@ class Census {
   }
 
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+  [[nodiscard]] std::vector<PlacedObject> newest() const { return {newest_.begin(), newest_.end()}; }
 
  private:
+  static constexpr std::size_t newest_max = 256;
+
   // False: its header has to tell what it is.
   bool count(const ListedSeq& object) {
+    place(object);
     if (object.seq >= view_.tail.seq) return true;  // the survey told what is behind the tail
     const Slot slot = epochs_.slot(object.seq);
     const bool live = object.seq >= view_.lowest_live();
@@ -66,6 +87,19 @@ class Census {
       leftover(object.bytes);
     }
     return true;
+  }
+
+  void place(const ListedSeq& object) {
+    if (newest_.size() == newest_max) newest_.pop_front();
+    newest_.push_back({.seq = object.seq, .bytes = object.bytes, .role = role_of(object.seq)});
+  }
+
+  [[nodiscard]] ObjectRole role_of(Seq seq) const {
+    if (seq >= view_.tail.seq) return ObjectRole::unfinished;
+    const Slot slot = epochs_.slot(seq);
+    if (slot == Slot::seal) return ObjectRole::seal;
+    if (slot == Slot::in_void) return ObjectRole::in_void;
+    return seq < view_.lowest_live() ? ObjectRole::leftover : ObjectRole::data;
   }
 
   Requests on_header(const Reply& reply) {
@@ -85,6 +119,7 @@ class Census {
   LogInfo& info_;
   Seq next_ = 0;
   bool more_ = true;
+  std::deque<PlacedObject> newest_;
   std::map<Seq, std::uint64_t> unknown_bytes_;  // of the page at hand
   std::optional<Error> error_;
 };
@@ -99,6 +134,8 @@ LogInfo summary_of(const TailView& view) {
   if (view.newest.has(format::flag::closing)) info.durable_offset = info.end_offset;
   info.epoch = view.tail.epoch;
   info.window = view.tail.window;
+  info.lowest_live = view.lowest_live();
+  info.tail = view.tail.seq;
   info.cut_objects = view.cut.size();
   for (const ListedSeq& object : view.cut) info.cut_bytes += object.bytes;
   return info;
@@ -156,6 +193,7 @@ Result<LogInfo> inspect_with(const courier::Courier& courier, const reader::Pati
     if (!counted) return counted.error();
   }
   if (census.error()) return *census.error();
+  info.newest = census.newest();
   info.epochs = live_epochs(*view, epochs->history());
   const Result<void> named = name_sealers(courier, info.epochs, patience);
   if (!named) return named.error();

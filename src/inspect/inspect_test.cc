@@ -69,6 +69,17 @@ TEST(Inspect, CountsWhatThereIs) {
   EXPECT_EQ(info.epochs[1].sealed_by, "host2:2");
   EXPECT_NE(info.epochs[1].sealed_unix_ms, 0);
   EXPECT_FALSE(info.epochs[1].closed_cleanly);
+  EXPECT_EQ(info.lowest_live, 0U);
+  EXPECT_EQ(info.tail, lost.seq);
+  ASSERT_EQ(info.newest.size(), info.objects + info.cut_objects);
+  EXPECT_EQ(info.newest.front().role, ObjectRole::seal);
+  const auto last = info.newest.end() - 1;
+  EXPECT_EQ((last - 2)->seq, 42U);
+  EXPECT_EQ((last - 2)->role, ObjectRole::seal);
+  EXPECT_EQ((last - 1)->role, ObjectRole::data);
+  EXPECT_EQ(last->seq, cut.seq);
+  EXPECT_EQ(last->bytes, cut.body.size());
+  EXPECT_EQ(to_string(last->role), "unfinished");
 }
 
 TEST(Inspect, CountsLeftoversAndCleanEnds) {

@@ -1,0 +1,16 @@
+// What is watched, as Prometheus families. The names are documented in docs/operations.md.
+#pragma once
+
+#include "exporter/families.h"
+#include "exporter/log_watch.h"
+#include "varve/reader.h"
+#include "varve/writer.h"
+
+namespace varve::exporter {
+
+void add_writer(Families& families, const std::string& log, const WriterStatus& status,
+                const WriterMetrics& metrics);
+void add_reader(Families& families, const std::string& log, const ReaderMetrics& metrics);
+void add_log(Families& families, const std::string& log, const LogView& view);
+
+}  // namespace varve::exporter

@@ -1,0 +1,128 @@
+#include "exporter/state.h"
+
+#include <algorithm>
+
+#include "varve/doctor.h"
+
+namespace varve::exporter {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json histogram_state(const Histogram& histogram) {
+  return {{"count", histogram.count()},
+          {"mean", histogram.mean()},
+          {"p50", histogram.quantile(0.5)},
+          {"p99", histogram.quantile(0.99)},
+          {"counts", histogram.counts},
+          {"upper_bounds",
+           std::vector<std::uint64_t>(histogram.upper_bounds.begin(), histogram.upper_bounds.end())}};
+}
+
+Json requests_state(const StoreRequests& requests, const std::optional<StoreMetrics>& store) {
+  const RequestTotals sent = store ? store->sent : requests.totals();
+  Json state{{"puts", sent.puts},
+             {"gets", sent.gets},
+             {"lists", sent.lists},
+             {"deletes", sent.deletes},
+             {"failed", requests.put.failed() + requests.get.failed() + requests.list.failed() +
+                            requests.remove.failed()},
+             {"dollars", price_of(sent)}};
+  if (store) {
+    state["retries_throttled"] = store->retries_throttled;
+    state["retries_failed"] = store->retries_failed;
+    state["hedges"] = store->hedges;
+    state["hedges_won"] = store->hedges_won;
+  }
+  return state;
+}
+
+Json error_state(const std::optional<Error>& error) {
+  if (!error) return nullptr;
+  return {{"code", to_string(error->code())}, {"message", error->message()}};
+}
+
+Json info_state(const LogInfo& info) {
+  Json epochs = Json::array();
+  for (const EpochInfo& epoch : info.epochs) {
+    epochs.push_back({{"epoch", epoch.epoch},
+                      {"first_offset", epoch.first_offset},
+                      {"sealed_by", epoch.sealed_by},
+                      {"sealed_unix_ms", epoch.sealed_unix_ms},
+                      {"closed_cleanly", epoch.closed_cleanly}});
+  }
+  Json newest = Json::array();
+  for (const PlacedObject& object : info.newest) {
+    newest.push_back({{"seq", object.seq}, {"bytes", object.bytes}, {"role", to_string(object.role)}});
+  }
+  return {{"log_id", info.log_id},
+          {"start_offset", info.start_offset},
+          {"durable_offset", info.durable_offset},
+          {"end_offset", info.end_offset},
+          {"epoch", info.epoch},
+          {"window", info.window},
+          {"objects", info.objects},
+          {"bytes", info.bytes},
+          {"cut_objects", info.cut_objects},
+          {"leftover_objects", info.leftover_objects},
+          {"lowest_live", info.lowest_live},
+          {"tail", info.tail},
+          {"storage_dollars_month", static_cast<double>(info.bytes) / (1 << 30) * Prices().gib_month},
+          {"epochs", std::move(epochs)},
+          {"newest", std::move(newest)}};
+}
+
+}  // namespace
+
+Json writer_state(const WriterStatus& status, const WriterMetrics& metrics) {
+  return {{"start_offset", status.start_offset},
+          {"durable_offset", status.durable_offset},
+          {"end_offset", status.end_offset},
+          {"epoch", status.epoch},
+          {"window", status.window},
+          {"in_flight", status.uploads_in_flight},
+          {"buffered_bytes", status.buffered_bytes},
+          {"put_retries", status.put_retries},
+          {"waiting_for_store", status.waiting_for_store},
+          {"failure", error_state(status.failure)},
+          {"records", metrics.records},
+          {"object_bytes", metrics.object_bytes},
+          {"objects", metrics.objects},
+          {"batch_fill_percent", metrics.batch_fill_percent.mean()},
+          {"cut_objects", metrics.cut_objects},
+          {"slowdowns", metrics.slowdowns},
+          {"stages_us",
+           {{"queue", histogram_state(metrics.queue_us)},
+            {"upload", histogram_state(metrics.upload_us)},
+            {"order_wait", histogram_state(metrics.order_wait_us)},
+            {"callback", histogram_state(metrics.callback_us)}}},
+          {"requests", requests_state(metrics.requests, metrics.store)}};
+}
+
+Json reader_state(const ReaderMetrics& metrics) {
+  return {{"offset", metrics.offset},
+          {"records", metrics.records},
+          {"objects", metrics.objects},
+          {"object_bytes", metrics.object_bytes},
+          {"checksum_failures", metrics.checksum_failures},
+          {"requests", requests_state(metrics.requests, metrics.store)}};
+}
+
+Json log_state(const LogView& view) {
+  Json cursors = Json::array();
+  for (const Cursor& cursor : view.cursors) {
+    const Offset end = view.info ? view.info->end_offset : cursor.offset;
+    cursors.push_back({{"name", cursor.name},
+                       {"offset", cursor.offset},
+                       {"lag", end - std::min(cursor.offset, end)},
+                       {"moved_unix_ms", cursor.moved_unix_ms}});
+  }
+  return {{"info", view.info ? info_state(*view.info) : Json(nullptr)},
+          {"cursors", std::move(cursors)},
+          {"seen_unix_ms", view.seen_unix_ms},
+          {"looks", view.looks},
+          {"looks_failed", view.looks_failed},
+          {"error", error_state(view.error)}};
+}
+
+}  // namespace varve::exporter
