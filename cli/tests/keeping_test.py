@@ -33,7 +33,7 @@ class Retain(LogTest):
     def test_by_size_until_a_cursor_holds_it_back(self):
         half = self.info()["bytes"] // 2
         self.assertIn("within the limits", self.varve("retain", self.log, "--max-bytes", "1TiB"))
-        self.varve("cursor", self.log, "set", "slow", "100")
+        self.varve("cursor", self.log, "set", "slow", "0")
         text = self.varve("retain", self.log, "--max-bytes", str(half))
         self.assertIn("held back by cursor 'slow'", text)
         self.assertIn("nothing to let go of", text)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from command import CORRUPTION, FENCED, FINE, UNAVAILABLE, LogTest
+from command import CORRUPTION, FAILURE, FENCED, FINE, OUT_OF_RANGE, UNAVAILABLE, USAGE, LogTest
 
 NOBODY = 65534
 
@@ -86,8 +86,8 @@ class Damage(LogTest):
         self.append("more")
 
 
-class LostInTheTail(LogTest):
-    """A writer is killed, and then an object is missing where an unfinished tail might be. Was it acknowledged?"""
+class FourRecords(LogTest):
+    """Acknowledged, an object each, and then the writer was killed."""
 
     def setUp(self):
         super().setUp()
@@ -99,6 +99,10 @@ class LostInTheTail(LogTest):
         writer.end()
         self.data = self.objects()[1:]
         self.assertEqual(len(self.data), 4)
+
+
+class LostInTheTail(FourRecords):
+    """A writer is killed, and then an object is missing where an unfinished tail might be. Was it acknowledged?"""
 
     def test_acknowledged_object_that_is_gone_is_corruption(self):
         for victim in self.data[:3]:
@@ -124,6 +128,67 @@ class LostInTheTail(LogTest):
         self.data[2].rename(self.directory / "third")
         self.append("after")
         self.assertEqual(self.varve("cat", self.log), "record 1\nrecord 2\nafter\n")
+        self.varve("verify", self.log)
+
+
+class Repair(LogTest):
+    def repair(self, *options: str, exits: int = FINE) -> dict:
+        return json.loads(self.varve("repair", self.log, "--json", *options, exits=exits))
+
+    def test_a_log_in_order_needs_none(self):
+        self.append("one", "two")
+        self.assertEqual(self.varve("repair", self.log), "nothing to repair\n")
+        self.assertEqual(self.varve("repair", self.log, "--execute"), "nothing to repair\n")
+        self.varve("repair", self.log + "2", exits=FAILURE)
+        self.varve("repair", self.log, "--seal-past-hole-at", "soon", exits=USAGE)
+
+    def test_leftovers_and_the_checkpoint(self):
+        self.append("one")
+        leftover = self.objects()[1]
+        content = leftover.read_bytes()
+        self.append("two")
+        self.varve("trim", self.log, "--before", "2")
+        leftover.write_bytes(content)  # as if the trim had been killed before its last deletion
+        (self.directory / "log" / "checkpoint").write_bytes(b"garbage")
+        text = self.varve("repair", self.log)
+        self.assertIn("delete 1 object", text)
+        self.assertIn("make a new checkpoint", text)
+        self.assertIn("nothing was changed", text)
+        self.assertTrue(leftover.exists())
+        self.assertEqual(self.varve("repair", self.log, "--execute").count("done:"), 2)
+        self.assertFalse(leftover.exists())
+        self.assertEqual(json.loads(self.varve("verify", self.log, "--json"))["findings"], [])
+        self.assertEqual(self.repair("--execute")["steps"], [])
+        self.append("three")
+        self.assertEqual(self.varve("cat", self.log), "three\n")
+
+
+class RepairAfterALoss(FourRecords):
+    """Of four acknowledged objects with a record each the third is lost."""
+
+    def setUp(self):
+        super().setUp()
+        self.data[2].unlink()
+
+    def test_a_writer_goes_on_behind_the_hole_once_it_is_named(self):
+        text = self.varve("repair", self.log, "--execute", exits=CORRUPTION)
+        self.assertIn("the records 2 to 2", text)
+        self.assertIn("--seal-past-hole-at 2", text)
+        self.varve("append", self.log, input="more\n", exits=CORRUPTION)
+        self.varve("repair", self.log, "--execute", "--seal-past-hole-at", "1", exits=OUT_OF_RANGE)
+        self.assertIn("begin at offset 2", self.stderr)
+        self.varve("repair", self.log, "--seal-past-hole-at", "2", exits=CORRUPTION)
+        self.varve("append", self.log, input="more\n", exits=CORRUPTION)
+
+        self.assertIn("done:", self.varve("repair", self.log, "--execute", "--seal-past-hole-at", "2"))
+        self.append("more")
+        self.assertEqual(self.varve("cat", self.log, "--from", "3", "--offsets"), "3\trecord 4\n4\tmore\n")
+        self.assertEqual(self.varve("cat", self.log, exits=CORRUPTION), "record 1\nrecord 2\n")
+        self.assertIn("lost are offsets 2 up to, but not including, 3",
+                      self.varve("verify", self.log, exits=CORRUPTION))
+        self.varve("repair", self.log, "--execute", "--seal-past-hole-at", "2")
+        # Trimmed past the hole, the log is as good as any other.
+        self.varve("trim", self.log, "--before", "3")
         self.varve("verify", self.log)
 
 

@@ -10,6 +10,13 @@
 
 namespace varve::chain {
 
+namespace {
+
+// So many objects that are lost are looked for around the target before the search ends there.
+constexpr std::size_t holes_max = 256;
+
+}  // namespace
+
 using format::EpochEntry;
 using format::Header;
 
@@ -68,25 +75,37 @@ Requests Locate::on(const Reply& reply) {
 }
 
 Requests Locate::probe() {
-  if (low_ == high_ && probed_.contains(low_)) return finish(probed_.at(low_));
   Requests requests;
-  if (!probed_.contains(low_)) requests.push_back(Request::make(Request::Kind::get_header, low_));
+  const auto ask = [&](Seq seq) { requests.push_back(Request::make(Request::Kind::get_header, seq)); };
+  const auto known = [&](Seq seq) { return probed_.contains(seq) || holes_.contains(seq); };
+  if (!known(low_)) ask(low_);
   const Seq span = high_ - low_;
-  Seq before = low_;
-  for (Seq i = 1; i <= probes_at_once && span > 0; ++i) {
-    const Seq seq = low_ + (span * i + probes_at_once - 1) / probes_at_once;
-    if (seq == before) continue;
-    requests.push_back(Request::make(Request::Kind::get_header, seq));
-    before = seq;
+  Seq next = low_ + 1;
+  for (Seq i = 1; i <= probes_at_once; ++i) {
+    Seq seq = std::max(next, low_ + (span * i + probes_at_once - 1) / probes_at_once);
+    while (seq <= high_ && known(seq)) ++seq;
+    if (seq > high_) break;
+    ask(seq);
+    next = seq + 1;
+  }
+  // Where all of these are lost, what lies before them may be there.
+  for (Seq seq = low_ + 1; requests.empty() && seq <= high_; ++seq) {
+    if (!known(seq)) ask(seq);
   }
   outstanding_ += requests.size();
-  return requests;
+  return requests.empty() ? finish() : requests;
 }
 
 Requests Locate::on_probe(const Reply& reply) {
   const Result<Header> header = probed_header(reply, tail_.log_id);
-  if (!header) return fail(header.error());
-  probed_.insert_or_assign(reply.seq, *header);
+  if (header) {
+    probed_.insert_or_assign(reply.seq, *header);
+  } else {
+    const Code code = header.error().code();
+    const bool lost = code == Code::not_found || code == Code::corruption || code == Code::foreign;
+    if (!lost || holes_.size() == holes_max) return fail(header.error());
+    holes_.emplace(reply.seq, header.error());
+  }
   if (outstanding_ > 0) return {};
   narrow();
   return probe();
@@ -104,14 +123,20 @@ void Locate::narrow() {
   }
 }
 
-Requests Locate::finish(const Header& header) {
-  if (target_ < header.first_offset || target_ >= header.end_offset()) {
-    return fail(
-        {Code::corruption, fmt::format("offset {} should be in object {}, which holds {} up to {}", target_,
-                                       header.seq, header.first_offset, header.end_offset())});
+// Nothing between the bounds is unknown any more: the lower one has the target, or it is lost.
+Requests Locate::finish() {
+  const auto found = probed_.find(low_);
+  const bool holds = found != probed_.end() && target_ < found->second.end_offset();
+  if (holds && target_ >= found->second.first_offset) {
+    result_ = position_of(found->second);
+    return {};
   }
-  result_ = position_of(header);
-  return {};
+  if (const auto hole = holes_.lower_bound(low_); hole != holes_.end() && hole->first <= high_) {
+    return fail(hole->second);
+  }
+  const Header& header = found->second;
+  return fail({Code::corruption, fmt::format("offset {} should be in object {}, which holds {} up to {}",
+                                             target_, header.seq, header.first_offset, header.end_offset())});
 }
 
 Requests Locate::fail(Error error) {

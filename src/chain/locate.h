@@ -23,7 +23,8 @@ class Locate {
 
   [[nodiscard]] bool done() const { return result_.has_value(); }
   /// Only when done: the place of the object that holds the target. Errors: `out_of_range` with the
-  /// valid range; `not_found`: an object went away meanwhile (trimmed?), survey again; `corruption`.
+  /// valid range; `not_found`: an object that may hold it went away meanwhile (trimmed?), survey again;
+  /// `corruption`. Objects that are lost elsewhere do not keep it from being found.
   [[nodiscard]] const Result<Position>& result() const { return *result_; }
   /// The headers that the search went by; when it found a record's place, that object's among them.
   [[nodiscard]] const std::map<Seq, format::Header>& seen() const { return probed_; }
@@ -34,7 +35,7 @@ class Locate {
   Requests on_probe(const Reply& reply);
   void narrow();
   Requests probe();
-  Requests finish(const format::Header& header);
+  Requests finish();
   Requests fail(Error error);
 
   OffsetRange valid_;
@@ -46,6 +47,7 @@ class Locate {
   Seq low_ = 0;   // its first offset is <= target
   Seq high_ = 0;  // the last one of the epoch that may be
   std::map<Seq, format::Header> probed_;
+  std::map<Seq, Error> holes_;  // probed, and not there, or damaged
   std::size_t outstanding_ = 0;
   std::optional<Result<Position>> result_;
 };

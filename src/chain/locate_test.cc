@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "chain/test_log.h"
 
@@ -127,6 +128,35 @@ TEST(Locate, ReportsAMissingObjectAsNotFoundAndAWrongOneAsCorruption) {
   EXPECT_EQ(run(log, Locate(view, 1)).error().code(), Code::corruption);
   log.objects[seq] = object;
   EXPECT_TRUE(run(log, Locate(view, 1)));
+}
+
+TEST(Locate, FindsAllThatIsThereBesideWhatIsLost) {
+  std::minstd_rand random(7);
+  for (const int lost_in_ten : {1, 5, 9}) {
+    TestLog log;
+    TestChain chain(log, 4);
+    for (int i = 0; i < 100; ++i) chain.data(2);
+    const TailView view = view_of(log);
+    std::set<Seq> lost;
+    for (const Header& header : chain.headers()) {
+      if (header.record_count == 0 || static_cast<int>(random() % 10) >= lost_in_ten) continue;
+      lost.insert(header.seq);
+      if (random() % 2 == 0) {
+        log.objects.erase(header.seq);
+      } else {
+        log.objects.at(header.seq).at(20) ^= std::byte{1};
+      }
+    }
+    for (const Header& header : chain.headers()) {
+      if (header.record_count == 0) continue;
+      const Result<Position> found = run(log, Locate(view, header.first_offset + 1), &random);
+      ASSERT_EQ(found.has_value(), !lost.contains(header.seq))
+          << header.seq << (found ? "" : found.error().message());
+      if (found) {
+        EXPECT_EQ(*found, position_of(header));
+      }
+    }
+  }
 }
 
 TEST(Standing, SaysWhatAReaderIsToDo) {

@@ -153,6 +153,7 @@ Requests Survey::walk_when_complete() {
     anchor = planted(Plant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
   }
   if (planted(Plant::checkpoint_trusted) && view_.checkpoint) anchor = view_.checkpoint->anchor;
+  if (options_.past_loss) anchor = std::max(anchor, *options_.past_loss);
   if (anchor < listing_->covered_from()) {  // the hint was beyond what the objects know for sure
     headers_.clear();
     stage_ = Stage::listing;

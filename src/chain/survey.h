@@ -39,6 +39,9 @@ class Survey {
  public:
   struct Options {
     bool want_history = false;
+    /// The operator has given up what is lost before this object, so it is walked from, unless later
+    /// objects know a place behind it.
+    std::optional<Seq> past_loss = {};
   };
   explicit Survey(Options options) : options_(options) {}
 

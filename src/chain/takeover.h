@@ -18,6 +18,7 @@ struct Claimant {
   std::string host;
   std::uint64_t pid = 0;
   bool must_exist = false;
+  std::optional<Seq> past_loss = {};  ///< as `Survey::Options::past_loss`
 };
 
 /// What the owner of a log starts from.
@@ -34,7 +35,8 @@ struct Ownership {
 
 class Takeover {
  public:
-  explicit Takeover(Claimant claimant) : claimant_(std::move(claimant)), survey_({.want_history = true}) {}
+  explicit Takeover(Claimant claimant)
+      : claimant_(std::move(claimant)), survey_({.want_history = true, .past_loss = claimant_.past_loss}) {}
 
   /// `now_unix_ms`: for the seal's time.
   Requests start(std::int64_t now_unix_ms);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "format/checkpoint.h"
 #include "inspect/findings.h"
 #include "inspect/patience.h"
 #include "reader/place.h"
@@ -20,8 +21,15 @@ Result<Landmarks> from_headers(const courier::Courier& courier, const std::vecto
   for (const chain::ListedSeq& object : newest) {
     requests.push_back(Request::make(Request::Kind::get_header, object.seq));
   }
+  requests.push_back(Request::make(Request::Kind::get_checkpoint));
   std::map<Seq, Header> headers;
+  std::optional<format::Checkpoint> checkpoint;
   const auto on = [&](const chain::Reply& reply) {
+    if (reply.kind == Request::Kind::get_checkpoint) {
+      if (auto hint = format::decode_checkpoint(reply.bytes); !reply.error && hint)
+        checkpoint = *std::move(hint);
+      return chain::Requests();
+    }
     const Result<Header> header = chain::header_in(reply);
     if (header && header->seq == reply.seq) headers.emplace(reply.seq, *header);
     return chain::Requests();
@@ -42,6 +50,10 @@ Result<Landmarks> from_headers(const courier::Courier& courier, const std::vecto
     // It was put when what is a window before it had been acknowledged.
     const bool far = header.kind == format::Kind::data && seq + 1 > header.window;
     if (far) marks.stored_below = std::max(marks.stored_below, seq + 1 - header.window);
+  }
+  // After a clean close it may be the only witness.
+  if (checkpoint && checkpoint->log_id == marks.log_id && headers.contains(checkpoint->anchor)) {
+    marks.stored_below = std::max(marks.stored_below, checkpoint->anchor + 1);
   }
   for (const auto& [seq, header] : headers) {
     if (seq >= marks.stored_below) break;  // a trim that may not be durable
