@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
@@ -13,6 +15,7 @@
 #include "cli/moment.h"
 #include "cli/record_printer.h"
 #include "cli/report.h"
+#include "varve/consumer.h"
 #include "varve/reader.h"
 
 namespace varve::cli {
@@ -22,7 +25,10 @@ constexpr const char* about =
     R"(Print a log's records.
 
 In order, from the log's start, an offset or a time to its end. Every record's checksum is verified.
-Readers disturb nobody: the log may be written and trimmed meanwhile.)";
+Readers disturb nobody: the log may be written and trimmed meanwhile.
+
+With --cursor NAME it begins where the cursor is (a new one: at the log's start, or as told), and
+moves it over what has been written to standard output: the next time it goes on from there.)";
 
 constexpr const char* examples =
     R"(  varve cat file:///var/tmp/mylog                      every record, one a line
@@ -30,6 +36,7 @@ constexpr const char* examples =
   varve cat file:///var/tmp/mylog --since 10m          what came in the last ten minutes
   varve cat file:///var/tmp/mylog --tail 20            the last twenty
   varve cat file:///var/tmp/mylog --follow             and wait for more; Ctrl-C ends it
+  varve cat file:///var/tmp/mylog --cursor backup >> /backup/mylog
   varve cat file:///var/tmp/photos --from 3 --count 1 --framing file > 3.jpg)";
 
 struct CatOptions {
@@ -38,6 +45,8 @@ struct CatOptions {
   std::string since;
   std::optional<std::int64_t> since_unix_ms;
   std::optional<std::uint64_t> tail;
+  std::string cursor;
+  bool skip_trimmed = false;
   std::uint64_t count = UINT64_MAX;
   bool follow = false;
   std::uint32_t poll_max_ms = ReaderOptions().poll_max_ms;
@@ -45,25 +54,86 @@ struct CatOptions {
   Framing framing = Framing::lines;
 };
 
-/// The next record. Whoever follows sees what there is before we wait for more.
-Result<std::optional<Record>> next_record(Reader& reader, bool follow, Output& output) {
-  if (!follow) return reader.next();
-  auto record = reader.next(std::chrono::milliseconds(0));
-  if (!record || *record) return record;
-  output.flush();
-  return reader.next();
+// After so many records at the latest a cursor may move over them.
+constexpr std::uint64_t records_between_moves = 1000;
+
+/// Prints what a `Reader` or a `Consumer` hands out. `written` is called now and then, when all that was
+/// printed has left the buffer; what it is given is the last one's offset.
+template <class Source>
+class Printing {
+ public:
+  using Written = std::function<Result<void>(Offset)>;
+  Printing(Source& source, const CatOptions& options, const Interruption* interruption, Written written)
+      : source_(source),
+        options_(options),
+        interruption_(interruption),
+        written_(std::move(written)),
+        printer_(options.framing, options.offsets) {}
+
+  Result<void> run() {
+    for (std::uint64_t printed = 0; printed < options_.count && !printer_.output().ended(); ++printed) {
+      const auto record = next();
+      if (!record) return record.error();
+      if (!*record && (interruption_ == nullptr || interruption_->signal() != 0)) break;
+      if (!*record) continue;
+      printer_.print(**record);
+      last_ = (*record)->offset;
+      if (printed % records_between_moves + 1 < records_between_moves) continue;
+      if (const auto settled = settle(); !settled) return settled;
+    }
+    return settle();
+  }
+
+  [[nodiscard]] bool finish() { return printer_.finish(); }
+
+ private:
+  /// The next record. Whoever follows sees what there is before we wait for more.
+  Result<std::optional<Record>> next() {
+    if (!options_.follow) return source_.next();
+    auto record = source_.next(std::chrono::milliseconds(0));
+    if (!record || *record) return record;
+    if (const auto settled = settle(); !settled) return settled.error();
+    return source_.next();
+  }
+
+  Result<void> settle() {
+    printer_.output().flush();
+    if (printer_.output().ended() || !last_) return {};
+    return written_(*std::exchange(last_, std::nullopt));
+  }
+
+  Source& source_;
+  const CatOptions& options_;
+  const Interruption* interruption_;
+  Written written_;
+  RecordPrinter printer_;
+  std::optional<Offset> last_;
+};
+
+template <class Source>
+ExitCode print_all(Source& source, const CatOptions& options, std::optional<Interruption>& interruption,
+                   typename Printing<Source>::Written written) {
+  if (interruption) interruption->defer([&source] { source.stop(); });
+  Printing<Source> printing(source, options, interruption ? &*interruption : nullptr, std::move(written));
+  const auto printed = printing.run();
+  const bool finished = printing.finish();
+  interruption.reset();  // it would stop the source
+  if (!finished) return ExitCode::failure;
+  return printed ? ExitCode::fine : report(printed.error());
 }
 
-Result<void> print_records(Reader& reader, const CatOptions& options, const Interruption* interruption,
-                           RecordPrinter& printer) {
-  for (std::uint64_t printed = 0; printed < options.count && !printer.output().ended(); ++printed) {
-    const auto record = next_record(reader, options.follow, printer.output());
-    if (!record) return record.error();
-    if (!*record && interruption == nullptr) return {};
-    if (!*record && interruption->signal() != 0) return {};
-    if (*record) printer.print(**record);
+ExitCode cat_by_cursor(LogAddress log, const ReaderOptions& reader, const CatOptions& options,
+                       std::optional<Interruption>& interruption) {
+  auto consumer = Consumer::open(std::move(log), options.cursor,
+                                 {.skip_trimmed = options.skip_trimmed, .reader = reader});
+  if (!consumer) return report(consumer.error());
+  const ExitCode printed =
+      print_all(**consumer, options, interruption, [&](Offset last) { return (*consumer)->done(last); });
+  const auto closed = (*consumer)->close();
+  if ((*consumer)->skipped() != 0) {
+    complain(fmt::format("{} records had been trimmed away before they were read", (*consumer)->skipped()));
   }
-  return {};
+  return closed || printed != ExitCode::fine ? printed : report(closed.error());
 }
 
 ExitCode cat(const CatOptions& options) {
@@ -71,20 +141,15 @@ ExitCode cat(const CatOptions& options) {
   if (options.follow) interruption.emplace();
   auto log = resolve_log(options.log);
   if (!log) return report(log.error());
-  auto reader = Reader::open(*std::move(log), {.from = options.from,
-                                               .since_unix_ms = options.since_unix_ms,
-                                               .last = options.tail,
-                                               .follow = options.follow,
-                                               .poll_max_ms = options.poll_max_ms});
+  const ReaderOptions reader_options{.from = options.from,
+                                     .since_unix_ms = options.since_unix_ms,
+                                     .last = options.tail,
+                                     .follow = options.follow,
+                                     .poll_max_ms = options.poll_max_ms};
+  if (!options.cursor.empty()) return cat_by_cursor(*std::move(log), reader_options, options, interruption);
+  auto reader = Reader::open(*std::move(log), reader_options);
   if (!reader) return report(reader.error());
-  if (interruption) interruption->defer([&reader] { (*reader)->stop(); });
-
-  RecordPrinter printer(options.framing, options.offsets);
-  const auto printed = print_records(**reader, options, interruption ? &*interruption : nullptr, printer);
-  const bool finished = printer.finish();
-  interruption.reset();  // it would stop the reader
-  if (!finished) return ExitCode::failure;
-  return printed ? ExitCode::fine : report(printed.error());
+  return print_all(**reader, options, interruption, [](Offset) { return Result<void>(); });
 }
 
 /// What "--since" means now.
@@ -109,6 +174,7 @@ void check(const CatOptions& options) {
   if (options.framing == Framing::file && options.count != 1) {
     refuse_argument("--framing file", "prints one record's bytes alone; add --count 1");
   }
+  if (options.skip_trimmed && options.cursor.empty()) refuse_argument("--skip-trimmed", "goes with --cursor");
   if (options.offsets && options.framing != Framing::lines) {
     refuse_argument("--offsets", "goes with --framing lines only");
   }
@@ -127,6 +193,13 @@ void add_cat(Command& commands, ExitCode& exit_code) {
            "2026-01-31, 2026-01-31T08:00Z; by the writers' clocks")
       .shown_as("TIME");
   command.add("--tail", options->tail, "begin so many records before the end").shown_as("N");
+  command
+      .add("--cursor", options->cursor,
+           "begin where this cursor is, and move it over what was\n"
+           "printed; the options above are for a cursor that is new")
+      .shown_as("NAME");
+  command.add_flag("--skip-trimmed", options->skip_trimmed,
+                   "where the log was trimmed past the cursor, go on behind");
   command.add("--count", options->count, "print this many records at most").shown_as("N");
   command.add_flag("--follow,-f", options->follow, "at the end, wait for more");
   command

@@ -1,8 +1,9 @@
 """How much of a log is kept: retain, and consumers that commit as they go."""
 import json
+import subprocess
 import unittest
 
-from command import FAILURE, FENCED, USAGE, LogTest
+from command import FAILURE, FENCED, FINE, OUT_OF_RANGE, USAGE, VARVE, LogTest
 
 
 class Retain(LogTest):
@@ -75,6 +76,64 @@ class Retain(LogTest):
             with self.subTest(options):
                 self.varve("retain", self.log, *options, exits=USAGE)
         self.varve("retain", f"file://{self.directory}/none", "--cursors", exits=FAILURE)
+
+
+class CatByCursor(LogTest):
+    def setUp(self):
+        super().setUp()
+        self.append(*(str(n) for n in range(5)))
+
+    def cat(self, *options: str, exits: int = FINE) -> str:
+        return self.varve("cat", self.log, "--cursor", "copy", *options, exits=exits)
+
+    def test_goes_on_where_it_was(self):
+        self.assertEqual(self.cat("--count", "2"), "0\n1\n")
+        self.assertEqual(self.varve("cursor", self.log, "get", "copy"), "2\n")
+        self.assertEqual(self.cat(), "2\n3\n4\n")
+        self.assertEqual(self.cat(), "")
+        self.append("five")
+        self.assertEqual(self.cat("--offsets"), "5\tfive\n")
+
+    def test_a_new_cursor_begins_where_it_is_told(self):
+        self.assertEqual(self.cat("--tail", "1"), "4\n")
+        self.assertEqual(self.cat("--tail", "3"), "")
+
+    def test_what_could_not_be_written_comes_again(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([VARVE, "cat", self.log, "--cursor", "copy"], stdout=full, stderr=subprocess.PIPE,
+                                  check=False)
+        self.assertEqual(done.returncode, FAILURE)
+        self.assertEqual(self.cat(), "0\n1\n2\n3\n4\n")
+
+    def test_trimmed_past(self):
+        self.cat("--count", "1")
+        self.varve("trim", self.log, "--before", "3")
+        self.cat(exits=OUT_OF_RANGE)
+        self.assertIn("3", self.stderr)
+        self.assertEqual(self.cat("--skip-trimmed"), "3\n4\n")
+        self.assertIn("2 records", self.stderr)
+
+    def test_follow_commits_what_is_written(self):
+        follower = self.start("cat", self.log, "--cursor", "copy", "--follow")
+        follower.wait_for("4\n")
+        self.append("five")
+        follower.wait_for("five\n")
+        follower.interrupt()
+        self.assertEqual(follower.end(), FINE)
+        self.assertEqual(self.cat(), "")
+
+    def test_a_cursor_that_another_removes_is_lost(self):
+        follower = self.start("cat", self.log, "--cursor", "copy", "--follow")
+        follower.wait_for("4\n")
+        self.varve("cursor", self.log, "delete", "copy")
+        self.append("five")
+        follower.wait_for("five\n")
+        follower.interrupt()
+        self.assertEqual(follower.end(), FENCED)
+
+    def test_bad_input_is_answered(self):
+        self.varve("cat", self.log, "--cursor", "a/b", exits=USAGE)
+        self.varve("cat", self.log, "--skip-trimmed", exits=USAGE)
 
 
 if __name__ == "__main__":
