@@ -19,7 +19,7 @@ milliseconds moving(std::uint64_t bytes) {
 
 /// Sooner than this a duplicate costs more than the wait.
 constexpr milliseconds patience_min{10};
-/// When to look again at a request that was slow when no duplicate could be afforded.
+/// When to look again at a request that is overdue when no duplicate can be afforded.
 constexpr milliseconds hedge_again{50};
 
 }  // namespace
@@ -79,12 +79,16 @@ void Engine::start(OperationId id, Pursuit& pursuit, Moment now) {
   pursuit.hedged = false;
   hedging_.earn();
   send(id, pursuit, false, now);
-  const auto kind = pursuit.operation->hedged_as();
-  const auto patience =
-      settings_.hedge && kind ? hedging_.patience(*kind, pursuit.operation->bytes()) : std::nullopt;
   // The attempt's own time limit is the wire's: no alarm for that.
-  set_alarm(id, pursuit,
-            patience ? std::optional(now + std::max<Span>(*patience, patience_min)) : std::nullopt);
+  const auto patience = patience_for(*pursuit.operation);
+  set_alarm(id, pursuit, patience ? std::optional(now + *patience) : std::nullopt);
+}
+
+/// How long this may take before it is worth a duplicate. Nothing: it gets none, or not yet.
+std::optional<Span> Engine::patience_for(const Operation& operation) const {
+  const auto kind = operation.hedged_as();
+  const auto usual = settings_.hedge && kind ? hedging_.patience(*kind, operation.bytes()) : std::nullopt;
+  return usual ? std::optional(std::max<Span>(*usual, patience_min)) : std::nullopt;
 }
 
 void Engine::send(OperationId id, Pursuit& pursuit, bool duplicate, Moment now) {
@@ -126,13 +130,16 @@ void Engine::hedge(OperationId id, Pursuit& pursuit, Moment now) {
   if (now >= pursuit.deadline) return;
   // What waits goes first, and a store that throttles is not asked twice.
   const bool may = !held_ && queue_.empty() && in_flight_ < pacing_.limit();
-  if (may && hedging_.spend()) {
+  const Moment overdue = overdue_at(pursuit);
+  if (may && hedging_.spend(now >= overdue)) {
     pursuit.hedged = true;
     return send(id, pursuit, true, now);
   }
-  // One request in twenty is slow enough to use the allowance up; one that stalls is still waiting when
-  // there is some again.
-  set_alarm(id, pursuit, now + hedge_again);
+  set_alarm(id, pursuit, now < overdue ? overdue : now + hedge_again);
+}
+
+Moment Engine::overdue_at(const Pursuit& pursuit) const {
+  return pursuit.first_sent + 2 * patience_for(*pursuit.operation).value_or(patience_min);
 }
 
 void Engine::answered(AttemptId attempt_id, HttpAnswer&& answer, Moment now, std::int64_t now_unix_s) {
@@ -187,14 +194,14 @@ void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
 }
 
 /// A duplicate that finds the name taken has probably met its twin, whose answer settles it. Not
-/// waited for without end: `already_exists` makes the log look, and is never wrong.
+/// waited for when it is overdue: `already_exists` makes the log look, and is never wrong.
 void Engine::maybe_taken(OperationId id, Pursuit& pursuit, Error error, Moment now) {
   if (error.code() != Code::already_exists || pursuit.outstanding.empty()) {
     return fail(id, pursuit.taken ? *pursuit.taken : std::move(error));
   }
-  constexpr std::chrono::seconds twin_patience{1};
+  constexpr std::chrono::seconds twin_patience_max{1};
   pursuit.taken = std::move(error);
-  set_alarm(id, pursuit, now + twin_patience);
+  set_alarm(id, pursuit, std::clamp<Moment>(overdue_at(pursuit), now, now + twin_patience_max));
 }
 
 void Engine::try_again(OperationId id, Pursuit& pursuit, const Verdict& verdict, Moment now) {

@@ -51,8 +51,8 @@ void Hedging::earn() noexcept {
   allowance_ = std::min(allowance_ + share, allowance_max);
 }
 
-bool Hedging::spend() noexcept {
-  if (allowance_ < 1) return false;
+bool Hedging::spend(bool overdue) noexcept {
+  if (allowance_ < 1 + (overdue ? 0 : kept_for_overdue)) return false;
   allowance_ -= 1;
   return true;
 }

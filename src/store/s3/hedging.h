@@ -28,8 +28,10 @@ class Hedging {
   /// A request was sent: earns up to a twentieth of a duplicate, less where duplicates are of no use.
   void earn() noexcept;
 
-  /// Takes a duplicate from what was earned. False if there is none.
-  [[nodiscard]] bool spend() noexcept;
+  /// Takes a duplicate from what was earned. False if there is none; the last few are kept for requests
+  /// that are `overdue` (twice the patience and more). One request in twenty is merely slow and would
+  /// use everything up; then one that stalls found nothing left.
+  [[nodiscard]] bool spend(bool overdue) noexcept;
 
   /// A request that had a duplicate was answered properly, by that or by the first sending. A store
   /// that is slow because it is busy answers in order, and duplicates only make it busier.
@@ -53,7 +55,8 @@ class Hedging {
   static std::size_t class_of(Kind kind, std::uint64_t bytes) noexcept;
 
   std::array<Recent, 2 * size_classes> recent_;
-  double allowance_ = 1;
+  static constexpr double kept_for_overdue = 3;
+  double allowance_ = kept_for_overdue + 1;
   double use_ = 1;  // how many of the latest duplicates were answered first
 };
 

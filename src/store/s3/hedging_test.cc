@@ -1,0 +1,155 @@
+// Second sendings of slow requests, without sockets, threads or clocks.
+#include "store/s3/hedging.h"
+
+#include "store/s3/engine_test_support.h"
+
+namespace varve::store::s3 {
+namespace {
+
+using HedgingTest = EngineTest;
+
+TEST_F(HedgingTest, ASlowRequestGetsOneDuplicateAndTheLoserIsCut) {
+  teach();
+  const int id = put();
+  const AttemptId first = newest();
+  pass(milliseconds(19));
+  EXPECT_EQ(sent_.size(), 1U);
+  pass(milliseconds(2));
+  ASSERT_EQ(sent_.size(), 2U);
+  pass(seconds(5));
+  EXPECT_EQ(sent_.size(), 2U) << "one duplicate, not more";
+  EXPECT_EQ(engine_->metrics().hedges, 1U);
+  EXPECT_EQ(engine_->metrics().hedges_won, 0U);
+  answer(newest(), status(200));
+  EXPECT_EQ(engine_->metrics().hedges_won, 1U);
+  EXPECT_TRUE(succeeded(id));
+  EXPECT_EQ(cancelled_, std::vector<AttemptId>{first});
+  EXPECT_TRUE(engine_->idle());
+}
+
+TEST_F(HedgingTest, ADuplicateThatMeetsItsTwinWaitsForTheTwinsAnswer) {
+  teach();
+  const int id = put();
+  const AttemptId first = newest();
+  pass(milliseconds(21));
+  answer(newest(), status(412));
+  EXPECT_TRUE(open(id));
+  answer(first, status(200));
+  EXPECT_TRUE(succeeded(id));
+}
+
+TEST_F(HedgingTest, ATwinThatStaysSilentIsNotWaitedForWithoutEnd) {
+  teach();
+  const int id = put();
+  pass(milliseconds(21));
+  answer(newest(), status(412));
+  pass(seconds(1));
+  EXPECT_EQ(code(id), Code::already_exists);
+  EXPECT_EQ(outcome(id), WriteOutcome::unknown);
+  EXPECT_EQ(cancelled_.size(), 1U);
+}
+
+TEST_F(HedgingTest, OneOfAPairFailingLeavesTheOther) {
+  teach();
+  const int id = put();
+  const AttemptId first = newest();
+  pass(milliseconds(21));
+  answer(first, status(500));
+  EXPECT_TRUE(open(id));
+  EXPECT_EQ(sent_.size(), 1U);
+  answer(status(200));
+  EXPECT_TRUE(succeeded(id));
+}
+
+TEST_F(HedgingTest, DuplicatesKeepToTheirBudget) {
+  teach();
+  const std::size_t before = sent_total_;
+  for (int i = 0; i < 400; ++i) {
+    put();
+    pass(milliseconds(30));
+    while (!sent_.empty()) answer(newest(), status(200));
+  }
+  const std::size_t duplicates = sent_total_ - before - 400;
+  EXPECT_GE(duplicates, 20U);
+  EXPECT_LE(duplicates, 30U) << "5 % of 500, and what was there at first";
+}
+
+// All requests are slow and the first sending is answered first: the store is busy.
+TEST_F(HedgingTest, DuplicatesThatAreOfNoUseBecomeRare) {
+  teach();
+  const auto duplicates_in = [this](int requests, bool they_win) {
+    const std::size_t before = sent_total_;
+    for (int i = 0; i < requests; ++i) {
+      put();
+      pass(milliseconds(30));
+      while (!sent_.empty()) answer(they_win ? newest() : sent_.begin()->first, status(200));
+    }
+    return sent_total_ - before - static_cast<std::size_t>(requests);
+  };
+  duplicates_in(600, false);
+  const std::size_t rare = duplicates_in(400, false);
+  EXPECT_GE(rare, 1U) << "or it would never be noticed when they are of use again";
+  EXPECT_LE(rare, 4U);
+  duplicates_in(2000, true);
+  EXPECT_GE(duplicates_in(400, true), 16U);
+}
+
+TEST_F(HedgingTest, ReplacingPutsAndAFlagAreNotHedged) {
+  teach();
+  put("hint", /*if_absent=*/false);
+  pass(seconds(1));
+  EXPECT_EQ(sent_.size(), 1U);
+  answer(status(200));
+  settings_.hedge = false;
+  remake();
+  teach();
+  put();
+  pass(seconds(1));
+  EXPECT_EQ(sent_.size(), 1U);
+}
+
+// Every twentieth request is slower than its peers, and takes what duplicates there are.
+TEST_F(HedgingTest, OneThatStallsFindsADuplicateThoughSlowOnesWantThemToo) {
+  teach();
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 0; i < 3; ++i) {
+      put();
+      pass(milliseconds(30));
+      while (!sent_.empty()) answer(sent_.begin()->first, status(200));
+    }
+    if (round % 10 != 9) continue;
+    const int stalls = put();
+    pass(milliseconds(41));
+    if (sent_.size() == 1) pass(milliseconds(20));
+    ASSERT_EQ(sent_.size(), 2U) << "round " << round;
+    answer(newest(), status(200));
+    ASSERT_TRUE(succeeded(stalls));
+  }
+}
+
+TEST_F(HedgingTest, ATwinThatIsOverdueIsNotWaitedFor) {
+  teach();
+  const int id = put();
+  pass(milliseconds(21));
+  pass(milliseconds(20));
+  answer(newest(), status(412));
+  pass(milliseconds(1));
+  EXPECT_EQ(code(id), Code::already_exists);
+}
+
+// A request that failed is tried again alone: its pair is settled, and the next may be slow as well.
+TEST_F(HedgingTest, ATryAfterAFailureMayHaveADuplicateOfItsOwn) {
+  teach();
+  const int id = put();
+  answer(status(500));
+  pass(seconds(1));
+  ASSERT_EQ(sent_.size(), 1U);
+  pass(milliseconds(41));
+  ASSERT_EQ(sent_.size(), 2U);
+  answer(newest(), status(200));
+  EXPECT_TRUE(succeeded(id));
+  EXPECT_TRUE(engine_->idle());
+}
+
+}  // namespace
+}  // namespace varve::store::s3
