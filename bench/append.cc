@@ -41,7 +41,7 @@ Result<Figures> put_same_objects(const Scratch& scratch, const AppendTrial& tria
     sizes.push_back(upload.bytes);
     bytes += upload.bytes;
   }
-  Result<Figures> figures = put_raw(scratch.log(), sizes, trial.writer.window);
+  Result<Figures> figures = put_raw(scratch.log(), sizes, uploads_at_once(trial.writer));
   if (!figures) return figures;
   const auto stored = stored_under(*scratch.log().store, scratch.log().path);
   if (!stored) return stored.error();

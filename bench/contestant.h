@@ -1,6 +1,8 @@
 // Who is measured: ways to append that differ in what they promise, under the same load.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -27,8 +29,13 @@ class Contestant {
 
 /// Varve's writer on `log`.
 Result<std::unique_ptr<Contestant>> make_varve(const LogAddress& log, const WriterOptions& options);
+/// How many uploads of one of these may be under way.
+inline std::uint32_t uploads_at_once(const WriterOptions& options) {
+  return options.uploads_max != 0 ? std::min(options.uploads_max, options.window) : options.window;
+}
+
 /// The same writer without order: each upload is acknowledged when it lands, and another takes its
-/// place at once, so that W are in flight whatever becomes of one. What it stores is a log.
+/// place at once, so that as many as may be are under way whatever becomes of one. What it stores is a log.
 Result<std::unique_ptr<Contestant>> make_unordered(const LogAddress& log, const WriterOptions& options);
 /// Claim, copy, CRC into a buffer: no order, no upload, no callbacks. The speed of light here.
 std::unique_ptr<Contestant> make_bare(const WriterOptions& options);

@@ -25,7 +25,7 @@ class UnorderedWriter final : public Contestant, private writer::BatchListener {
  public:
   UnorderedWriter(courier::Courier courier, const chain::Ownership& ownership, const WriterOptions& options)
       : courier_(std::move(courier)),
-        in_flight_max_(options.window),
+        in_flight_max_(uploads_at_once(options)),
         appender_(ownership, {}),
         pool_(writer::BatchPool::create({.batch_bytes = options.batch_bytes,
                                          .buffered_bytes_max = options.buffered_bytes_max,

@@ -152,12 +152,18 @@ void add_tuning(Command& command, WriterOptions& writer) {
   command
       .add("--linger-ms", writer.linger_ms,
            "how long a record may wait for company while uploads\n"
-           "are outstanding (5ms)")
+           "are outstanding (2ms)")
       .in_milliseconds(60'000);
   command
       .add("--window", writer.window,
            "how many objects may be in flight; fixed for ever when\n"
            "the log is created (64)")
+      .between(1, 1024)
+      .shown_as("1-1024");
+  command
+      .add("--uploads", writer.uploads_max,
+           "how many objects are uploaded at once; fewer than the\n"
+           "window lets them go on past a slow one (as the window)")
       .between(1, 1024)
       .shown_as("1-1024");
   command

@@ -64,6 +64,9 @@ void add_load_options(Command& command, BenchOptions& options) {
   command.add("--window", options.writer.window, "objects in flight (default 64)")
       .between(1, 1024)
       .shown_as("W");
+  command.add("--uploads", options.writer.uploads_max, "uploaded at once (default: as the window)")
+      .between(1, 1024)
+      .shown_as("N");
   command.add("--linger-ms", options.writer.linger_ms, "as for `append` (default 2)").in_milliseconds(60'000);
 }
 

@@ -292,6 +292,7 @@ void Simulation::act_as_writer(std::size_t index) {
     options.checkpoint_every_objects = static_cast<std::uint32_t>(random_.below(6));
     options.retry = {.first_ms = 5, .most_ms = 100};
     options.jitter_seed = random_.below(1000) + 1;
+    options.uploads_max = static_cast<std::uint32_t>(options.jitter_seed % 4);
     return open_writer(index, options);
   }
   Writer& writer = *actor.writer;

@@ -175,6 +175,8 @@ void Writer::carry_out(std::uint64_t now_ms, Oracle& oracle) {
   }
   if (appender_->in_flight() > appender_->window())
     oracle.violated("more is in flight than the window allows");
+  if (options_.appender.uploads_max != 0 && appender_->uploading() > options_.appender.uploads_max)
+    oracle.violated("more is uploaded at once than was asked for");
   if (appender_->ending() && !over_) return end(oracle);
   if (trim_pending_ && !sweep_ && appender_->durable_start_offset() >= trim_before_) {
     trim_pending_ = false;

@@ -46,6 +46,11 @@ struct WriterOptions {
   /// later opens take the log's own. 1 to 1024.
   std::uint32_t window = 64;
 
+  /// How many objects are uploaded at once, at most. 0: as many as the window holds. An object that has
+  /// landed behind a slower one no longer counts: with a window of four times this, and buffers for
+  /// as much, order costs no throughput on stores whose latency varies (docs/performance.md).
+  std::uint32_t uploads_max = 0;
+
   /// Bytes appended and not yet acknowledged that the writer holds at most, its own overhead
   /// included; at least `batch_bytes`. Beyond it, `append` says `over_capacity`. The process uses
   /// at most this + (window + 2) x batch_bytes for buffers.

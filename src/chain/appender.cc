@@ -36,7 +36,10 @@ Appender::Appender(const Ownership& ownership, AppenderOptions options)
       history_(ownership.history),
       since_checkpoint_(ownership.since_checkpoint) {}
 
-bool Appender::can_submit() const { return !ending_ && !closing_ && !blocked_at_ && !window_.full(); }
+bool Appender::can_submit() const {
+  const bool room = !window_.full() && (options_.uploads_max == 0 || uploading_ < options_.uploads_max);
+  return room && !ending_ && !closing_ && !blocked_at_;
+}
 
 Header Appender::submit(const BatchShape& batch, std::int64_t now_unix_ms, std::uint64_t now_ms) {
   VARVE_INVARIANT(can_submit());
@@ -69,6 +72,7 @@ Header Appender::submit(const BatchShape& batch, std::int64_t now_unix_ms, std::
   const Seq seq = next_.seq;
   next_ = step(next_, header).value();
   Upload& upload = window_.enter({.header = header, .first_try_ms = now_ms});
+  ++uploading_;
   put(seq, upload);
   trim_pending_ = false;
   closing_ = batch.closing;
@@ -156,8 +160,8 @@ void Appender::landed(Seq seq) {
   if (planted(Plant::ack_before_previous)) {
     for (Seq before = window_.begin(); before < seq; ++before) window_.at(before).state = State::landed;
   }
-  Upload& upload = window_.at(seq);
-  upload.state = State::landed;
+  window_.at(seq).state = State::landed;
+  --uploading_;
   advance();
 }
 

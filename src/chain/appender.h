@@ -18,6 +18,7 @@ namespace varve::chain {
 struct AppenderOptions {
   std::uint32_t give_up_ms = 120'000;            ///< for one object; 0: never
   std::uint32_t checkpoint_every_objects = 512;  ///< 0: only when asked
+  std::uint32_t uploads_max = 0;                 ///< under way at once; 0: as many as the window holds
   RetryOptions retry;
   std::uint64_t jitter_seed = 1;
 };
@@ -51,7 +52,7 @@ class Appender {
 
   // Submitting. ------------------------------------------------------------------------------
 
-  /// Room in the window, not closing, not ended.
+  /// Room in the window and among the uploads, not closing, not ended.
   [[nodiscard]] bool can_submit() const;
   /// Gives `batch` the next place; returns the header to lay at its front. A `put` command follows.
   /// Its first offset is `end_offset()` from before the call.
@@ -95,7 +96,10 @@ class Appender {
   [[nodiscard]] Offset end_offset() const { return next_.offset; }
   [[nodiscard]] Seq epoch() const { return next_.epoch; }
   [[nodiscard]] std::uint32_t window() const { return next_.window; }
+  /// Submitted and not acknowledged; what has landed behind a slower one included.
   [[nodiscard]] std::uint32_t in_flight() const { return window_.in_flight(); }
+  /// Of those, not landed either.
+  [[nodiscard]] std::uint32_t uploading() const { return uploading_; }
   /// The lowest place in flight failed at least once and is tried again, or is in flight for long.
   [[nodiscard]] bool waiting_for_store() const;
   /// What the store said last about that place, if it said anything.
@@ -142,6 +146,7 @@ class Appender {
   AppenderOptions options_;
   Backoff backoff_;
   Window<Upload> window_;
+  std::uint32_t uploading_ = 0;
   std::vector<Command> commands_;
 
   Seq anchor_;

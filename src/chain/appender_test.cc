@@ -71,6 +71,31 @@ TEST_F(AppenderTest, AcknowledgesInOrderWhateverOrderUploadsEndIn) {
   EXPECT_EQ(submit().anchor, c.seq);
 }
 
+TEST_F(AppenderTest, WhatHasLandedMakesRoomForAnUploadThoughASlowerOneHoldsItBack) {
+  AppenderOptions two = options(1000, 0);
+  two.uploads_max = 2;
+  TestLog fresh;
+  Appender pair(own_new_log(fresh), two);
+  const Header slow = pair.submit(test_batch(1), 1, 0);
+  const Header quick = pair.submit(test_batch(1), 1, 0);
+  EXPECT_FALSE(pair.can_submit());
+  pair.on_put(quick.seq, lost(), 0);
+  EXPECT_FALSE(pair.can_submit()) << "it will be sent again";
+  pair.tick(500);
+  pair.on_put(quick.seq, taken(), 0);
+  EXPECT_FALSE(pair.can_submit()) << "whose it is, is not known";
+  pair.on_look(quick.seq, quick, 0);
+  EXPECT_EQ(pair.uploading(), 1U);
+  ASSERT_TRUE(pair.can_submit());
+  const Header next = pair.submit(test_batch(1), 1, 0);
+  EXPECT_EQ(pair.in_flight(), 3U);
+  pair.on_put(next.seq, {}, 0);
+  EXPECT_FALSE(pair.can_submit()) << "the window is full all the same";
+  pair.on_put(slow.seq, {}, 0);
+  EXPECT_EQ(pair.uploading(), 0U);
+  EXPECT_EQ(pair.durable_offset(), 3U);
+}
+
 TEST_F(AppenderTest, ALateSecondAnswerIsNothing) {
   const Header a = submit();
   appender.on_put(a.seq, {}, 0);

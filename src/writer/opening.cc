@@ -63,6 +63,8 @@ Result<void> check(const WriterOptions& options) {
   if (const auto error = out_of_bounds("batch_bytes", options.batch_bytes, 64 * kib, 64 * mib)) return *error;
   if (const auto error = out_of_bounds("linger_ms", options.linger_ms, 0U, 60'000U)) return *error;
   if (const auto error = out_of_bounds("window", options.window, 1U, format::max_window)) return *error;
+  if (const auto error = out_of_bounds("uploads_max", options.uploads_max, 0U, format::max_window))
+    return *error;
   if (const auto error = out_of_bounds("put_burst", options.put_burst, 1.0, 1e9)) return *error;
   if (const auto error = out_of_bounds("puts_per_second", options.puts_per_second.value_or(0), 0.0, 1e9))
     return *error;

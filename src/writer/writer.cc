@@ -23,6 +23,7 @@ writer::PilotOptions pilot_options(const WriterOptions& options, const Store& st
           .buffered_bytes_max = options.buffered_bytes_max,
           .appender = {.give_up_ms = options.give_up_ms,
                        .checkpoint_every_objects = options.checkpoint_every_objects,
+                       .uploads_max = options.uploads_max,
                        .retry = {},
                        .jitter_seed = jitter_seed},
           .pacing = writer::Pacing(options.puts_per_second.value_or(default_rate), options.put_burst,
