@@ -30,13 +30,12 @@ class ObjectMaker {
 
   Result<void> make(std::uint64_t count, Live& live) {
     for (std::uint64_t made = 0; made < count; ++made) {
-      if (!wait_for_room()) return *failure_;
-      put_one();
+      const bool last = made + 1 == count;  // closes the log, as a writer that ends in peace does
+      if (last ? !wait_for_all() : !wait_for_room()) return *failure_;
+      put_one(last);
       live.records.store(made + 1, std::memory_order_relaxed);
     }
-    while (appender_.in_flight() > 0) {
-      if (!hear()) return *failure_;
-    }
+    if (!wait_for_all()) return *failure_;
     const auto checkpoint = format::encode_checkpoint(appender_.checkpoint());
     return store::put_now(courier_.store(), format::checkpoint_key(courier_.address().path),
                           store::copy_bytes(checkpoint));
@@ -56,6 +55,13 @@ class ObjectMaker {
     return true;
   }
 
+  bool wait_for_all() {
+    while (appender_.in_flight() > 0) {
+      if (!hear()) return false;
+    }
+    return true;
+  }
+
   bool hear() {
     std::vector<Seq> landed;
     {
@@ -69,7 +75,7 @@ class ObjectMaker {
     return true;
   }
 
-  void put_one() {
+  void put_one(bool closing) {
     static constexpr std::size_t body_end = format::header_bytes + format::stored_bytes(RecordSizes::least);
     std::vector<format::IndexEntry> index(format::index_entries(body_end));
     format::index_record(index, format::header_bytes, body_end, 1);
@@ -83,7 +89,8 @@ class ObjectMaker {
     const format::Header header = appender_.submit({.record_count = 1,
                                                     .body_end = body_end,
                                                     .object_bytes = object->size(),
-                                                    .first_append_unix_ms = now},
+                                                    .first_append_unix_ms = now,
+                                                    .closing = closing},
                                                    now, 0);
     format::encode_header(header, bytes.first<format::header_bytes>());
     courier_.put_object(header.seq, {bytes, object}, [this, seq = header.seq](const Result<void>& stored) {
@@ -111,8 +118,8 @@ Result<ManyObjects> ManyObjects::make(std::shared_ptr<Store> store, std::uint64_
   const courier::Courier courier({.store = scratch.witness()->below(), .path = scratch.log().path});
   const Result<chain::Ownership> ownership = writer::take_over(courier, options);
   if (!ownership) return ownership.error();
-  ObjectMaker maker(courier, *ownership);
-  if (const Result<void> made = maker.make(objects, live); !made) return made.error();
+  if (const Result<void> made = ObjectMaker(courier, *ownership).make(objects, live); !made)
+    return made.error();
   return ManyObjects(std::move(scratch), objects);
 }
 
@@ -132,6 +139,11 @@ Result<OpenFigures> ManyObjects::open(const WriterOptions& options) {
     return Error(Code::corruption,
                  fmt::format("the log goes on at offset {}, not {}", owned->next.offset, records_));
   }
+  // The next round finds a log that was written to and closed.
+  Live live;
+  const courier::Courier beside({.store = witness.below(), .path = scratch_.log().path});
+  if (const Result<void> made = ObjectMaker(beside, *owned).make(1, live); !made) return made.error();
+  ++records_;
   return figures;
 }
 

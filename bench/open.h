@@ -21,7 +21,7 @@ struct IdleFigures {
   StoreUse use;
 };
 
-/// A log of so many objects, each with one record, as a writer leaves it that is no more: not closed.
+/// A log of so many objects, each with one record, closed.
 class ManyObjects {
  public:
   static Result<ManyObjects> make(std::shared_ptr<Store> store, std::uint64_t objects,
@@ -29,8 +29,8 @@ class ManyObjects {
 
   [[nodiscard]] const std::string& path() const { return scratch_.log().path; }
 
-  /// Opens it for writing, and looks that it continues at the right offset. What is opened is then left
-  /// without a word, as by a crash.
+  /// Opens it for writing, and looks that it continues at the right offset. Then a record is added, and the
+  /// log closed again, which is not measured.
   Result<OpenFigures> open(const WriterOptions& options);
   /// Opens it for writing, and does nothing for so long.
   Result<IdleFigures> idle(const WriterOptions& options, double seconds);

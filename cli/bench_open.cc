@@ -16,8 +16,8 @@ namespace {
 constexpr const char* about =
     R"(Measure opening logs for writing that have so many objects each, and holding one open idly.
 
-The logs are left as a crash leaves them; each opening takes the log over anew. Round trips are requests
-that had to wait for one another.)";
+Between openings each log gets a record and is closed. Round trips are requests that had to wait for one
+another. (After a crash it takes more: docs/protocol.md, Anchors.))";
 
 constexpr const char* examples =
     R"(  varve bench open --store mem://bench --objects 10 --objects 1000000

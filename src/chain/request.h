@@ -26,7 +26,7 @@ struct Request {
     get_checkpoint,
     put_checkpoint,  ///< `body`
     list,            ///< objects from `seq` on, up to `limit`
-    get_header,      ///< the first `format::header_bytes` of `seq`
+    get_header,      ///< the first `front_bytes` of `seq`: its header, and all of a seal's body mostly
     get_object,      ///< all of `seq`
     put_object,      ///< create `seq` with `body` if absent
     remove,          ///< `seqs`
@@ -40,6 +40,10 @@ struct Request {
   static Request make(Kind kind, Seq seq = 0, std::uint32_t limit = 0) { return {kind, seq, limit, {}, {}}; }
 };
 using Requests = std::vector<Request>;
+
+/// What `get_header` reads. A header costs no more with what lies behind it, and the seal of a log with
+/// up to a hundred epochs or so is all there.
+inline constexpr std::size_t front_bytes = 4096;
 
 /// The most keys that one listing or removal names (a limit of S3).
 inline constexpr std::uint32_t page_limit = 1000;

@@ -16,11 +16,18 @@ namespace {
 
 // Without a checkpoint the window is not known yet; these many headers surely tell it.
 constexpr std::size_t first_look = 8;
+// As many requests of one machine as drivers carry at once (courier.h).
+constexpr std::size_t trip_limit = 64;
 // Objects come and go while we look; a log that changes under so many looks is not to be caught.
 constexpr std::uint32_t max_restarts = 16;
 // How far before the checkpoint's anchor listing begins at most: the anchor that the last objects
-// name is about a window before them, and should be in the same page.
+// name is up to two windows before them (a void between), and should be in the same page.
 constexpr std::uint32_t most_before_hint = page_limit / 2;
+
+format::EpochHistory history_from(const Header& seal, format::SealBody body) {
+  body.history.push_back({seal.seq, seal.first_offset, seal.flags});
+  return std::move(body.history);
+}
 
 }  // namespace
 
@@ -58,7 +65,7 @@ Requests Survey::on_checkpoint(const Reply& reply) {
   Seq hint = 0;
   if (!reply.error) {
     if (Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes); found) {
-      hint = found->anchor - std::min<Seq>(found->anchor, std::min(found->window, most_before_hint));
+      hint = found->anchor - std::min<Seq>(found->anchor, std::min(2 * found->window, most_before_hint));
       window_ = found->window;
       view_.checkpoint = *std::move(found);
     }
@@ -89,17 +96,24 @@ Seq Survey::near_end() const {
 }
 
 // From which listed object on headers are needed for the highest anchor: from the newest chain object
-// on, which is not below the checkpoint's anchor. (A few more, as the walk will begin before that.)
-// Should the checkpoint mislead, the next look goes without it.
+// on, which is neither below `near_end` nor below the checkpoint's anchor. The walk will begin before
+// that: next to it after a clean close, else up to a window further down; so much of that as goes out
+// in the same trip is asked for as well. Should the checkpoint mislead, the next look goes without it.
 std::size_t Survey::first_needed() const {
   const auto& objects = listing_->objects();
-  if (view_.checkpoint && restarts_ == 0) {
-    if (const std::optional<std::size_t> index = index_of(view_.checkpoint->anchor)) {
-      return *index - std::min(*index, first_look);
-    }
-  }
-  return static_cast<std::size_t>(std::ranges::lower_bound(objects, near_end(), {}, &ListedSeq::seq) -
-                                  objects.begin());
+  const auto first_from = [&](Seq seq) {
+    return static_cast<std::size_t>(std::ranges::lower_bound(objects, seq, {}, &ListedSeq::seq) -
+                                    objects.begin());
+  };
+  const std::size_t of_end = first_from(near_end());
+  if (!view_.checkpoint || restarts_ != 0) return of_end;
+  const std::optional<std::size_t> index = index_of(view_.checkpoint->anchor);
+  if (!index) return of_end;
+  if (*index + 1 == objects.size()) return *index - std::min(*index, first_look);
+  const Seq needed = std::max(near_end(), view_.checkpoint->anchor);
+  const std::size_t same_trip = objects.size() - std::min(objects.size(), trip_limit);
+  return std::min(first_from(needed),
+                  std::max(first_from(needed - std::min(needed, Seq{window_})), same_trip));
 }
 
 std::optional<std::size_t> Survey::index_of(Seq seq) const {
@@ -120,7 +134,14 @@ Requests Survey::ask_headers_from(std::size_t index) {
 
 Requests Survey::on_header(const Reply& reply) {
   if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
-  headers_.insert_or_assign(reply.seq, header_in(reply));
+  const Result<Header> header = header_in(reply);
+  headers_.insert_or_assign(reply.seq, header);
+  if (header && header->kind == Kind::seal && header->seq == reply.seq) {
+    // Too long, or damaged: it will be asked for, should it be needed.
+    if (Result<format::SealBody> body = format::decode_seal(reply.bytes, *header)) {
+      seals_.insert_or_assign(reply.seq, *std::move(body));
+    }
+  }
   if (--outstanding_ > 0) return {};
   return walk_when_complete();
 }
@@ -156,6 +177,7 @@ Requests Survey::walk_when_complete() {
   if (options_.past_loss) anchor = std::max(anchor, *options_.past_loss);
   if (anchor < listing_->covered_from()) {  // the hint was beyond what the objects know for sure
     headers_.clear();
+    seals_.clear();
     stage_ = Stage::listing;
     listing_.emplace(anchor);
     return ++restarts_ > max_restarts ? restart() : Requests{listing_->first()};
@@ -234,7 +256,9 @@ Requests Survey::walk(std::size_t anchor_index) {
 }
 
 // A seal at the end may be one that a claimant who slept has put where the log was trimmed away since
-// the listing. Then the log goes on behind all that was listed.
+// the listing. Then the log goes on behind all that was listed. (A claimant cannot leave this to the look
+// behind his own seal: W places lie between the two, the log may have gone on in there, and a seal
+// beyond its tail that says that all before it is stored makes it look damaged.)
 Requests Survey::on_recheck(const Reply& reply) {
   if (reply.error) return fail(*reply.error);
   return reply.listed.empty() ? finish_or_ask_history() : restart();
@@ -285,6 +309,7 @@ Requests Survey::restart() {
     return fail({Code::unavailable, "the log changes faster than it can be looked at; try again"});
   }
   headers_.clear();
+  seals_.clear();
   outstanding_ = 0;
   window_ = 0;
   view_ = {};
@@ -292,13 +317,21 @@ Requests Survey::restart() {
 }
 
 Requests Survey::finish_or_ask_history() {
+  if (!options_.want_history) return finish({});
+  if (view_.checkpoint && !view_.checkpoint->history.empty() &&
+      view_.checkpoint->history.back().seal == anchor_epoch_) {
+    return finish(view_.checkpoint->history);
+  }
+  if (const auto found = seals_.find(anchor_epoch_); found != seals_.end()) {
+    return finish(history_from(headers_.at(anchor_epoch_).value(), std::move(found->second)));
+  }
+  stage_ = Stage::seal;
+  return {Request::make(Request::Kind::get_object, anchor_epoch_)};
+}
+
+Requests Survey::finish(format::EpochHistory until_anchor) {
   if (options_.want_history) {
-    if (!view_.checkpoint || view_.checkpoint->history.empty() ||
-        view_.checkpoint->history.back().seal != anchor_epoch_) {
-      stage_ = Stage::seal;
-      return {Request::make(Request::Kind::get_object, anchor_epoch_)};
-    }
-    view_.history = view_.checkpoint->history;
+    view_.history = std::move(until_anchor);
     view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());
   }
   result_ = view_;
@@ -318,11 +351,7 @@ Requests Survey::on_seal(const Reply& reply) {
   }
   Result<format::SealBody> body = format::decode_seal(reply.bytes, *header);
   if (!body) return doubt(reply.seq, body.error().with_context(fmt::format("object {}", reply.seq)));
-  view_.history = std::move(body->history);
-  view_.history.push_back({header->seq, header->first_offset, header->flags});
-  view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());
-  result_ = view_;
-  return {};
+  return finish(history_from(*header, *std::move(body)));
 }
 
 Requests Survey::fail(Error error) {

@@ -17,6 +17,7 @@
 #include "chain/tail_listing.h"
 #include "format/checkpoint.h"
 #include "format/epochs.h"
+#include "format/seal.h"
 
 namespace varve::chain {
 
@@ -69,6 +70,7 @@ class Survey {
   Requests walk_when_complete();
   Requests walk(std::size_t anchor_index);
   Requests finish_or_ask_history();
+  Requests finish(format::EpochHistory until_anchor);
   Requests doubt(Seq seq, Error error);
   Requests suspect_missing(Seq seq, std::optional<Offset> offset, std::string_view what);
   Requests fail(Error error);
@@ -84,6 +86,7 @@ class Survey {
   Stage stage_ = Stage::checkpoint;
   std::optional<TailListing> listing_;
   std::map<Seq, Result<format::Header>> headers_;
+  std::map<Seq, format::SealBody> seals_;  // those of `headers_` that came with all of their body
   std::size_t outstanding_ = 0;
   std::size_t lowest_asked_ = 0;  // headers of objects()[lowest_asked_..] are asked for
   std::uint32_t window_ = 0;      // 0 until known

@@ -55,6 +55,84 @@ TEST(Takeover, CreatesALog) {
   EXPECT_EQ(header_at(log, 0), owner->seal);
 }
 
+// A sleeper's seal lies where the log's end was when it was listed, and the log goes on behind, by less
+// than the window that a claim leaves free: a claim placed behind that seal would lie beyond the tail.
+TEST(Takeover, IsNotDeceivedByASleepersSealWhereTheEndWas) {
+  TestLog log;
+  TestChain chain(log, 4);
+  chain.seal(2);
+  Attempt sleeper(3);
+  while (sleeper.next().kind != Request::Kind::put_object) sleeper.step(log);
+  const Seq end = chain.data().seq;
+  ASSERT_EQ(sleeper.next().seq, end);
+
+  Attempt attempt(4);
+  while (attempt.next().kind != Request::Kind::get_header) attempt.step(log);
+  chain.trim_to(chain.headers().size() - 1);
+  chain.data();
+  chain.trim_to(chain.headers().size() - 1);
+  chain.data();
+  chain.sweep(false);
+  ASSERT_FALSE(log.objects.contains(end));
+  sleeper.step(log);
+  ASSERT_TRUE(log.objects.contains(end));
+
+  const Result<Ownership> owner = attempt.finish(log);
+  ASSERT_TRUE(owner);
+  EXPECT_EQ(owner->seal.first_offset, chain.tail().offset) << "what was acknowledged is before it";
+  EXPECT_EQ(owner->seal.previous_hash, chain.tail().previous_hash);
+}
+
+/// As `round_trips` wants it.
+struct Opening {
+  explicit Opening(std::uint64_t number) : machine(claimant(number)) {}
+  Takeover machine;
+  Requests start() { return machine.start(1); }
+  Requests on(const Reply& reply) { return machine.on(reply, 1); }
+};
+
+std::size_t trips_to_open(TestLog& log) {
+  static std::uint64_t number = 100;
+  Opening opening(++number);
+  const std::size_t trips = round_trips(log, opening);
+  EXPECT_TRUE(opening.machine.result());
+  return trips;
+}
+
+// Checkpoint, listing, headers, seal, and a look behind the seal; one more look if a seal was at the end.
+TEST(Takeover, TakesFiveRoundTripsHoweverLongTheLog) {
+  for (const int objects : {5, 70, 5000}) {
+    TestLog log;
+    TestChain chain(log, 64);
+    for (int i = 0; i < objects; ++i) chain.data(1, 63);
+    log.checkpoint = format::encode_checkpoint(chain.checkpoint());
+    for (int i = 0; i < 300; ++i) chain.data(1, 63);
+    TestLog killed = log;
+    EXPECT_EQ(trips_to_open(killed), 5U) << objects;
+    EXPECT_EQ(trips_to_open(killed), 6U) << objects << ", and once more, behind a seal";
+    chain.close();
+    log.checkpoint = format::encode_checkpoint(chain.checkpoint());
+    EXPECT_EQ(trips_to_open(log), 5U) << objects << ", closed";
+    for (int again = 0; again < 5; ++again)
+      EXPECT_EQ(trips_to_open(log), 6U) << objects << ", sealed " << again;
+  }
+}
+
+// Epochs that are all of a log's past make its seals long.
+TEST(Takeover, AsksForASealThatDidNotComeWithItsHeader) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 400; ++i) {
+    chain.seal(2);
+    chain.data();
+  }
+  Opening opening(99);
+  EXPECT_GT(log.objects.at(chain.headers()[chain.headers().size() - 2].seq).size(), front_bytes);
+  round_trips(log, opening);
+  ASSERT_TRUE(opening.machine.result());
+  EXPECT_EQ(opening.machine.result()->history.size(), 402U);
+}
+
 TEST(Takeover, DoesNotCreateWhatMustExist) {
   TestLog log;
   Claimant who = claimant(1);

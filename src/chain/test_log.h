@@ -138,7 +138,7 @@ class TestLog {
     }
     reply.bytes = found->second;
     if (request.kind == Request::Kind::get_header) {
-      reply.bytes.resize(std::min(reply.bytes.size(), format::header_bytes));
+      reply.bytes.resize(std::min(reply.bytes.size(), front_bytes));
     }
   }
 };

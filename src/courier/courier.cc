@@ -109,7 +109,7 @@ void Courier::send(Request request, const Done& done) const {
       return store.put(format::checkpoint_key(log_.path), own(std::move(request.body)),
                        tally_->counted<void>(RequestKind::put, body_bytes, wrote));
     case Kind::get_header:
-      return get(key_of(request.seq), {0, format::header_bytes}, got);
+      return get(key_of(request.seq), {0, chain::front_bytes}, got);
     case Kind::get_object:
       return get(key_of(request.seq), {}, got);
     case Kind::put_object:
