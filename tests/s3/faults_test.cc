@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t mib = 1 << 20;
 
 /// Small, so that there are many objects; and quick to give up an attempt, not the log.
-constexpr WriterOptions writer_options{.batch_bytes = 64 << 10,
+const WriterOptions writer_options{.batch_bytes = 64 << 10,
                                        .puts_per_second = 0.0,
                                        .window = 8,
                                        .buffered_bytes_max = mib,

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr WriterOptions writer_options{
+const WriterOptions writer_options{
     .batch_bytes = 64 << 10, .puts_per_second = 0.0, .window = 8, .buffered_bytes_max = 1 << 20};
 
 class GatewayKilled : public testing::Test {
