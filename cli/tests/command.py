@@ -72,7 +72,10 @@ class LogTest(unittest.TestCase):
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="varve-test."))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
-        self.log = f"file://{self.directory}/log"
+        self.log = self.name_of_log()
+
+    def name_of_log(self) -> str:
+        return f"file://{self.directory}/log"
 
     def varve(self, *arguments: str, input: str | bytes = b"", exits: int = FINE, user: int | None = None) -> str:
         """Runs the command, checks its exit code, and returns its output. `self.stderr` has the rest."""

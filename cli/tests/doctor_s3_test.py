@@ -1,13 +1,10 @@
 """varve doctor on a real S3 server (tools/rgw, started by ctest): what it finds, and how it ends when it finds nothing."""
 import json
 import os
-import sys
 import unittest
-from pathlib import Path
 
+import gateway
 from command import UNAVAILABLE, USAGE, LogTest
-
-SKIPPED = 77
 
 
 class DoctorOnS3(LogTest):
@@ -40,19 +37,6 @@ class DoctorOnS3(LogTest):
         self.varve("doctor", "s3://bucket?no_such=parameter", exits=USAGE)
 
 
-def find_gateway() -> bool:
-    """Sets the environment as clients of the started gateway need it."""
-    said = Path(os.environ["VARVE_RGW_DIR"]) / "env"
-    if not said.exists():
-        return False
-    for line in said.read_text().splitlines():
-        name, value = line.removeprefix("export ").split("=", 1)
-        os.environ[name] = value
-    return True
-
-
 if __name__ == "__main__":
-    if not find_gateway():
-        print("SKIPPED: no S3 gateway to test on. Run make deps for Ceph's packages, and this by ctest.", file=sys.stderr)
-        sys.exit(SKIPPED)
+    gateway.find_or_skip()
     unittest.main()

@@ -182,7 +182,7 @@ class Writer {
   /// Errors: `invalid_argument`, `fenced` (another opener won), `corruption` (acknowledged data is
   /// missing or damaged; the message names it), `foreign`, `unsupported`, `denied`, `unavailable`,
   /// `timed_out`, `not_found` (with `must_exist`).
-  static Result<std::unique_ptr<Writer>> open(LogAddress log, WriterOptions options = {});
+  static Result<std::unique_ptr<Writer>> open(LogAddress log, const WriterOptions& options = {});
 
   /// Closes with a second's patience; call `close` to know how it went.
   ~Writer();

@@ -26,24 +26,20 @@ struct Request {
     get_checkpoint,
     put_checkpoint,  ///< `body`
     list,            ///< objects from `seq` on, up to `limit`
-    get_header,      ///< the first `front_bytes` of `seq`: its header, and all of a seal's body mostly
+    get_header,      ///< the first `format::header_bytes` of `seq`, or `limit` bytes if that is more
     get_object,      ///< all of `seq`
     put_object,      ///< create `seq` with `body` if absent
     remove,          ///< `seqs`
   };
   Kind kind = Kind::get_checkpoint;
   Seq seq = 0;
-  std::uint32_t limit = 0;
+  std::uint32_t limit = 0;  ///< of what is listed, in objects; of `get_header`, in bytes
   std::vector<std::byte> body;
   std::vector<Seq> seqs;
 
   static Request make(Kind kind, Seq seq = 0, std::uint32_t limit = 0) { return {kind, seq, limit, {}, {}}; }
 };
 using Requests = std::vector<Request>;
-
-/// What `get_header` reads. A header costs no more with what lies behind it, and the seal of a log with
-/// up to a hundred epochs or so is all there.
-inline constexpr std::size_t front_bytes = 4096;
 
 /// The most keys that one listing or removal names (a limit of S3).
 inline constexpr std::uint32_t page_limit = 1000;

@@ -124,9 +124,11 @@ std::optional<std::size_t> Survey::index_of(Seq seq) const {
 }
 
 Requests Survey::ask_headers_from(std::size_t index) {
+  const std::uint32_t bytes = options_.fewest_trips ? front_bytes : std::uint32_t{format::header_bytes};
   Requests requests;
   for (; lowest_asked_ > index; --lowest_asked_) {
-    requests.push_back(Request::make(Request::Kind::get_header, listing_->objects()[lowest_asked_ - 1].seq));
+    requests.push_back(
+        Request::make(Request::Kind::get_header, listing_->objects()[lowest_asked_ - 1].seq, bytes));
   }
   outstanding_ += requests.size();
   return requests;

@@ -36,10 +36,15 @@ struct TailView {
   [[nodiscard]] Seq lowest_live() const { return newest_owned.lowest_live; }
 };
 
+/// What a survey reads of each object near the end: its header, and with it all of a seal of a log with up
+/// to a hundred epochs or so, which would be another round trip.
+inline constexpr std::uint32_t front_bytes = 4096;
+
 class Survey {
  public:
   struct Options {
     bool want_history = false;
+    bool fewest_trips = false;  ///< reads `front_bytes` of objects, should the history be in one of them
     /// The operator has given up what is lost before this object, so it is walked from, unless later
     /// objects know a place behind it.
     std::optional<Seq> past_loss = {};

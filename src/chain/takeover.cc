@@ -44,7 +44,7 @@ Requests Takeover::survey_again() {
         {Code::unavailable, "the log could not be taken over: its writers win every race; try again"});
   }
   stage_ = Stage::survey;
-  survey_ = Survey({.want_history = true, .past_loss = claimant_.past_loss});
+  survey_ = Survey({.want_history = true, .fewest_trips = true, .past_loss = claimant_.past_loss});
   return survey_.start();
 }
 

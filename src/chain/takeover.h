@@ -36,7 +36,8 @@ struct Ownership {
 class Takeover {
  public:
   explicit Takeover(Claimant claimant)
-      : claimant_(std::move(claimant)), survey_({.want_history = true, .past_loss = claimant_.past_loss}) {}
+      : claimant_(std::move(claimant)),
+        survey_({.want_history = true, .fewest_trips = true, .past_loss = claimant_.past_loss}) {}
 
   /// `now_unix_ms`: for the seal's time.
   Requests start(std::int64_t now_unix_ms);

@@ -138,7 +138,8 @@ class TestLog {
     }
     reply.bytes = found->second;
     if (request.kind == Request::Kind::get_header) {
-      reply.bytes.resize(std::min(reply.bytes.size(), front_bytes));
+      reply.bytes.resize(
+          std::min(reply.bytes.size(), std::max<std::size_t>(request.limit, format::header_bytes)));
     }
   }
 };

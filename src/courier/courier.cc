@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -109,7 +110,7 @@ void Courier::send(Request request, const Done& done) const {
       return store.put(format::checkpoint_key(log_.path), own(std::move(request.body)),
                        tally_->counted<void>(RequestKind::put, body_bytes, wrote));
     case Kind::get_header:
-      return get(key_of(request.seq), {0, chain::front_bytes}, got);
+      return get(key_of(request.seq), {0, std::max<std::size_t>(request.limit, format::header_bytes)}, got);
     case Kind::get_object:
       return get(key_of(request.seq), {}, got);
     case Kind::put_object:

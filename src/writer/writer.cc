@@ -124,7 +124,7 @@ Writer::~Writer() {
   static_cast<void>(closed);
 }
 
-Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, WriterOptions options) {
+Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, const WriterOptions& options) {
   if (const Result<void> sane = writer::check(options); !sane) return sane.error();
   courier::Courier courier(std::move(log));
   const Result<chain::Ownership> ownership = writer::take_over(courier, options);

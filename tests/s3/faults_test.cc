@@ -21,10 +21,10 @@ constexpr std::size_t mib = 1 << 20;
 
 /// Small, so that there are many objects; and quick to give up an attempt, not the log.
 const WriterOptions writer_options{.batch_bytes = 64 << 10,
-                                       .puts_per_second = 0.0,
-                                       .window = 8,
-                                       .buffered_bytes_max = mib,
-                                       .checkpoint_every_objects = 16};
+                                   .puts_per_second = 0.0,
+                                   .window = 8,
+                                   .buffered_bytes_max = mib,
+                                   .checkpoint_every_objects = 16};
 
 struct Case {
   std::string name;

@@ -130,16 +130,12 @@ void Engine::hedge(OperationId id, Pursuit& pursuit, Moment now) {
   if (now >= pursuit.deadline) return;
   // What waits goes first, and a store that throttles is not asked twice.
   const bool may = !held_ && queue_.empty() && in_flight_ < pacing_.limit();
-  const Moment overdue = overdue_at(pursuit);
+  const Moment overdue = pursuit.first_sent + 2 * patience_for(*pursuit.operation).value_or(patience_min);
   if (may && hedging_.spend(now >= overdue)) {
     pursuit.hedged = true;
     return send(id, pursuit, true, now);
   }
   set_alarm(id, pursuit, now < overdue ? overdue : now + hedge_again);
-}
-
-Moment Engine::overdue_at(const Pursuit& pursuit) const {
-  return pursuit.first_sent + 2 * patience_for(*pursuit.operation).value_or(patience_min);
 }
 
 void Engine::answered(AttemptId attempt_id, HttpAnswer&& answer, Moment now, std::int64_t now_unix_s) {
@@ -194,14 +190,14 @@ void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
 }
 
 /// A duplicate that finds the name taken has probably met its twin, whose answer settles it. Not
-/// waited for when it is overdue: `already_exists` makes the log look, and is never wrong.
+/// waited for without end: `already_exists` makes the log look, and is never wrong.
 void Engine::maybe_taken(OperationId id, Pursuit& pursuit, Error error, Moment now) {
   if (error.code() != Code::already_exists || pursuit.outstanding.empty()) {
     return fail(id, pursuit.taken ? *pursuit.taken : std::move(error));
   }
-  constexpr std::chrono::seconds twin_patience_max{1};
+  constexpr std::chrono::seconds twin_patience{1};
   pursuit.taken = std::move(error);
-  set_alarm(id, pursuit, std::clamp<Moment>(overdue_at(pursuit), now, now + twin_patience_max));
+  set_alarm(id, pursuit, now + twin_patience);
 }
 
 void Engine::try_again(OperationId id, Pursuit& pursuit, const Verdict& verdict, Moment now) {

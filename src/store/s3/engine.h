@@ -104,7 +104,6 @@ class Engine {
   void alarm_rang(OperationId id, Moment now);
   void hedge(OperationId id, Pursuit& pursuit, Moment now);
   [[nodiscard]] std::optional<Span> patience_for(const Operation& operation) const;
-  [[nodiscard]] Moment overdue_at(const Pursuit& pursuit) const;
   void settle(const Attempt& attempt, Verdict verdict, Moment now);
   void maybe_taken(OperationId id, Pursuit& pursuit, Error error, Moment now);
   void try_again(OperationId id, Pursuit& pursuit, const Verdict& verdict, Moment now);

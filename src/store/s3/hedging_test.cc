@@ -127,16 +127,6 @@ TEST_F(HedgingTest, OneThatStallsFindsADuplicateThoughSlowOnesWantThemToo) {
   }
 }
 
-TEST_F(HedgingTest, ATwinThatIsOverdueIsNotWaitedFor) {
-  teach();
-  const int id = put();
-  pass(milliseconds(21));
-  pass(milliseconds(20));
-  answer(newest(), status(412));
-  pass(milliseconds(1));
-  EXPECT_EQ(code(id), Code::already_exists);
-}
-
 // A request that failed is tried again alone: its pair is settled, and the next may be slow as well.
 TEST_F(HedgingTest, ATryAfterAFailureMayHaveADuplicateOfItsOwn) {
   teach();
