@@ -34,6 +34,7 @@ enum class ExitCode : int {
     case Code::not_found:
     case Code::already_exists:
     case Code::over_capacity:
+    case Code::no_memory:
     case Code::unsupported:
     case Code::closed:
     case Code::internal:

@@ -1,6 +1,7 @@
 // varve/result.h - the words shared by every header: offsets, and what can go wrong.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <type_traits>
 
 namespace varve {
 
@@ -35,6 +37,7 @@ enum class Code : std::uint8_t {
   unsupported,       ///< a newer format, or a feature this store lacks
   denied,            ///< the store refused: credentials, permissions, or there is no such bucket
   no_space,          ///< the store is full
+  no_memory,         ///< the system has no memory left for this call, or no thread
   unavailable,       ///< the store cannot be reached or does not answer properly
   timed_out,         ///< the given time was over first
   closed,            ///< the object the call was made on is closed
@@ -85,14 +88,42 @@ class [[nodiscard]] Error {
   std::shared_ptr<const Details> details_;
 };
 
-/// A value or an `Error`. The compiler warns when one is dropped unread. Varve throws no exception
-/// across its public functions (but `std::bad_alloc` may pass through when memory is exhausted).
+/// A value or an `Error`. The compiler warns when one is dropped unread. Functions that return one throw
+/// nothing.
+///
+/// When memory is exhausted they fail with `no_memory`, as any of them may; a writer or reader can still
+/// be used. What has no `Result` to say so in (`append_future`, `describe_object`, making an `Error`)
+/// throws `std::bad_alloc`. Where a writer's or a store's own thread needs memory and gets none, the
+/// process ends (`std::abort`) with a message on standard error, as it would in a crash: what was
+/// acknowledged is stored. The memory that records are collected in is no part of this: without it,
+/// `append` says `over_capacity`.
 template <class T>
 class [[nodiscard]] Result : public tl::expected<T, Error> {
  public:
   using tl::expected<T, Error>::expected;
   // NOLINTNEXTLINE(google-explicit-constructor): a function that failed says `return error`
   Result(Error error) : tl::expected<T, Error>(tl::unexpect, std::move(error)) {}
+
+  // tl::expected copies what it holds in functions that are `noexcept`: where memory is exhausted, that
+  // would end the process.
+  Result(const Result& other) requires(std::is_void_v<T> || std::copy_constructible<T>)
+      : tl::expected<T, Error>(copy_of(other)) {}
+  Result& operator=(const Result& other) requires(std::is_void_v<T> || std::copy_constructible<T>) {
+    return *this = Result(other);
+  }
+  Result(Result&&) noexcept = default;
+  Result& operator=(Result&&) noexcept = default;
+  ~Result() = default;
+
+ private:
+  static tl::expected<T, Error> copy_of(const Result& other) {
+    if (!other) return tl::expected<T, Error>(tl::unexpect, other.error());
+    if constexpr (std::is_void_v<T>) {
+      return {};
+    } else {
+      return tl::expected<T, Error>(tl::in_place, *other);
+    }
+  }
 };
 
 }  // namespace varve

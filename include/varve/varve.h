@@ -66,7 +66,7 @@ typedef enum varve_code {
   VARVE_TIMED_OUT = 13,
   VARVE_CLOSED = 14,
   VARVE_INTERNAL = 15,     /* a defect in Varve; please report it */
-  VARVE_OUT_OF_MEMORY = 16 /* of the process; C++ has std::bad_alloc for it */
+  VARVE_OUT_OF_MEMORY = 16 /* the system has none left for this call, or no thread */
 } varve_code;
 
 /* "over_capacity"; "ok"; "unknown" for a number that is no code. Never freed. */

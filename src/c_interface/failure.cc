@@ -41,6 +41,8 @@ varve_code code_of(Code code) noexcept {
       return VARVE_DENIED;
     case Code::no_space:
       return VARVE_NO_SPACE;
+    case Code::no_memory:
+      return VARVE_OUT_OF_MEMORY;
     case Code::unavailable:
       return VARVE_UNAVAILABLE;
     case Code::timed_out:

@@ -9,6 +9,7 @@
 #include "consumer/bookmark.h"
 #include "consumer/commit_pace.h"
 #include "courier/deadline.h"
+#include "result/no_memory.h"
 
 namespace varve {
 
@@ -208,20 +209,30 @@ Result<Cursor> find_or_create(const Cursors& cursors, const LogAddress& log, con
 }  // namespace
 
 Result<std::unique_ptr<Consumer>> Consumer::open(LogAddress log, std::string name, ConsumerOptions options) {
-  auto cursors = Cursors::open(log, {.give_up_ms = options.reader.give_up_ms});
-  if (!cursors) return cursors.error();
-  auto cursor = find_or_create(*cursors, log, name, options.reader);
-  if (!cursor) return cursor.error();
-  auto impl = std::make_unique<Impl>(std::move(log), std::move(name), options,
-                                     Bookmark(*std::move(cursors), *std::move(cursor)));
-  if (const auto opened = impl->open_reader(); !opened) return opened.error();
-  return std::unique_ptr<Consumer>(new Consumer(std::move(impl)));
+  return with_memory([&]() -> Result<std::unique_ptr<Consumer>> {
+    auto cursors = Cursors::open(log, {.give_up_ms = options.reader.give_up_ms});
+    if (!cursors) return cursors.error();
+    auto cursor = find_or_create(*cursors, log, name, options.reader);
+    if (!cursor) return cursor.error();
+    auto impl = std::make_unique<Impl>(std::move(log), std::move(name), options,
+                                       Bookmark(*std::move(cursors), *std::move(cursor)));
+    if (const auto opened = impl->open_reader(); !opened) return opened.error();
+    return std::unique_ptr<Consumer>(new Consumer(std::move(impl)));
+  });
 }
 
-Result<std::optional<Record>> Consumer::next(milliseconds timeout) { return impl_->next(timeout); }
-Result<void> Consumer::done(Offset offset) { return impl_->done(offset); }
-Result<void> Consumer::commit() { return impl_->commit(); }
-Result<void> Consumer::close() { return impl_->close(); }
+Result<std::optional<Record>> Consumer::next(milliseconds timeout) {
+  return with_memory([&] { return impl_->next(timeout); });
+}
+Result<void> Consumer::done(Offset offset) {
+  return with_memory([&] { return impl_->done(offset); });
+}
+Result<void> Consumer::commit() {
+  return with_memory([&] { return impl_->commit(); });
+}
+Result<void> Consumer::close() {
+  return with_memory([&] { return impl_->close(); });
+}
 std::shared_ptr<const void> Consumer::pin() const { return impl_->pin(); }
 Offset Consumer::done_below() const noexcept { return impl_->done_below(); }
 Offset Consumer::committed_below() const noexcept { return impl_->committed_below(); }

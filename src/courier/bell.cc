@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace varve::courier {
@@ -10,9 +11,15 @@ namespace {
 
 /// The bells there are. It holds none: who has one keeps it, and the last one's end takes it from here.
 struct Bells {
+  /// A view finds a key: whoever leaves has no memory to ask for.
+  struct Less {
+    using is_transparent = void;
+    using View = std::pair<const Store*, std::string_view>;
+    bool operator()(const View& a, const View& b) const { return a < b; }
+  };
   using Key = std::pair<const Store*, std::string>;
   std::mutex mutex;
-  std::map<Key, std::weak_ptr<Bell>> by_log;
+  std::map<Key, std::weak_ptr<Bell>, Less> by_log;
 };
 
 // Never destroyed: a program may end with writers and readers that live until then.
@@ -38,7 +45,7 @@ std::shared_ptr<Bell> Bell::of(const LogAddress& log) {
 Bell::~Bell() {
   Bells& all = bells();
   const std::lock_guard lock(all.mutex);
-  const auto known = all.by_log.find({log_.store.get(), log_.path});
+  const auto known = all.by_log.find(Bells::Less::View(log_.store.get(), log_.path));
   // Between our last holder's going and now another may have asked for the log's bell, and made a new one.
   if (known != all.by_log.end() && known->second.expired()) all.by_log.erase(known);
 }

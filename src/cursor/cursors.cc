@@ -7,6 +7,7 @@
 #include "cursor/moves.h"
 #include "format/key.h"
 #include "reader/place.h"
+#include "result/no_memory.h"
 
 namespace varve {
 
@@ -62,85 +63,99 @@ class Cursors::Impl {
 Cursors::Cursors(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Result<Cursors> Cursors::open(LogAddress log, CursorOptions options) {
-  const courier::Courier courier(log);
-  const auto view =
-      reader::look_at(courier, {.deadline = courier::Courier::after(options.give_up_ms), .stop = {}});
-  if (!view) return view.error();
-  return Cursors(std::make_shared<const Impl>(std::move(log), view->tail.log_id, options));
+  return with_memory([&]() -> Result<Cursors> {
+    const courier::Courier courier(log);
+    const auto view =
+        reader::look_at(courier, {.deadline = courier::Courier::after(options.give_up_ms), .stop = {}});
+    if (!view) return view.error();
+    return Cursors(std::make_shared<const Impl>(std::move(log), view->tail.log_id, options));
+  });
 }
 
 Result<Cursor> Cursors::get(std::string_view name) const {
-  if (const auto named = check_name(name); !named) return named.error();
-  const auto found = impl_->moves.newest(name, impl_->deadline());
-  if (!found) return found.error();
-  if (!*found || (*found)->move.removed) {
-    return Error(Code::not_found, fmt::format("there is no cursor '{}'", name));
-  }
-  return to_cursor(name, (*found)->move);
+  return with_memory([&]() -> Result<Cursor> {
+    if (const auto named = check_name(name); !named) return named.error();
+    const auto found = impl_->moves.newest(name, impl_->deadline());
+    if (!found) return found.error();
+    if (!*found || (*found)->move.removed) {
+      return Error(Code::not_found, fmt::format("there is no cursor '{}'", name));
+    }
+    return to_cursor(name, (*found)->move);
+  });
 }
 
 Result<std::vector<Cursor>> Cursors::list() const {
-  const Deadline until = impl_->deadline();
-  const auto listed = impl_->moves.list_all(until);
-  if (!listed) return listed.error();
-  std::vector<Cursor> cursors;
-  for (const auto& [name, revisions] : *listed) {
-    const auto found = impl_->moves.newest(name, revisions, until);
-    if (!found) return found.error();
-    if (*found && !(*found)->move.removed) cursors.push_back(to_cursor(name, (*found)->move));
-  }
-  return cursors;
+  return with_memory([&]() -> Result<std::vector<Cursor>> {
+    const Deadline until = impl_->deadline();
+    const auto listed = impl_->moves.list_all(until);
+    if (!listed) return listed.error();
+    std::vector<Cursor> cursors;
+    for (const auto& [name, revisions] : *listed) {
+      const auto found = impl_->moves.newest(name, revisions, until);
+      if (!found) return found.error();
+      if (*found && !(*found)->move.removed) cursors.push_back(to_cursor(name, (*found)->move));
+    }
+    return cursors;
+  });
 }
 
 Result<Cursor> Cursors::set(std::string_view name, Offset offset) const {
-  if (const auto named = check_name(name); !named) return named.error();
-  const auto forward = [&](const std::optional<Moves::Newest>& now) -> Result<std::optional<CursorMove>> {
-    if (!now) return std::optional(impl_->moves.draw(offset, 0));
-    if (now->move.removed || now->move.offset < offset) {
-      return std::optional(impl_->moves.draw(offset, now->move.revision + 1));
-    }
-    if (now->move.offset > offset) return passed(name, now->move.offset, offset);
-    return std::optional<CursorMove>();
-  };
-  const auto moved = impl_->moves.change(name, forward, impl_->deadline());
-  if (!moved) return moved.error();
-  return to_cursor(name, *moved);
+  return with_memory([&]() -> Result<Cursor> {
+    if (const auto named = check_name(name); !named) return named.error();
+    const auto forward = [&](const std::optional<Moves::Newest>& now) -> Result<std::optional<CursorMove>> {
+      if (!now) return std::optional(impl_->moves.draw(offset, 0));
+      if (now->move.removed || now->move.offset < offset) {
+        return std::optional(impl_->moves.draw(offset, now->move.revision + 1));
+      }
+      if (now->move.offset > offset) return passed(name, now->move.offset, offset);
+      return std::optional<CursorMove>();
+    };
+    const auto moved = impl_->moves.change(name, forward, impl_->deadline());
+    if (!moved) return moved.error();
+    return to_cursor(name, *moved);
+  });
 }
 
 Result<Cursor> Cursors::advance(const Cursor& last, Offset offset) const {
-  if (const auto named = check_name(last.name); !named) return named.error();
-  if (offset < last.offset) return passed(last.name, last.offset, offset);
-  if (offset == last.offset) return last;
-  const CursorMove move = impl_->moves.draw(offset, last.revision + 1);
-  const auto made = impl_->moves.make(last.name, move, impl_->deadline());
-  if (!made) return made.error();
-  if (!*made) return moved_by_another(last.name);
-  impl_->moves.forget(last.name, {last.revision}, move.revision);
-  return to_cursor(last.name, move);
+  return with_memory([&]() -> Result<Cursor> {
+    if (const auto named = check_name(last.name); !named) return named.error();
+    if (offset < last.offset) return passed(last.name, last.offset, offset);
+    if (offset == last.offset) return last;
+    const CursorMove move = impl_->moves.draw(offset, last.revision + 1);
+    const auto made = impl_->moves.make(last.name, move, impl_->deadline());
+    if (!made) return made.error();
+    if (!*made) return moved_by_another(last.name);
+    impl_->moves.forget(last.name, {last.revision}, move.revision);
+    return to_cursor(last.name, move);
+  });
 }
 
 Result<void> Cursors::remove(std::string_view name) const {
-  if (const auto named = check_name(name); !named) return named.error();
-  const auto gone = [&](const std::optional<Moves::Newest>& now) -> Result<std::optional<CursorMove>> {
-    if (!now || now->move.removed) return std::optional<CursorMove>();
-    CursorMove move = impl_->moves.draw(now->move.offset, now->move.revision + 1);
-    move.removed = true;
-    return std::optional(move);
-  };
-  const auto removed = impl_->moves.change(name, gone, impl_->deadline());
-  if (!removed) return removed.error();
-  return {};
+  return with_memory([&]() -> Result<void> {
+    if (const auto named = check_name(name); !named) return named.error();
+    const auto gone = [&](const std::optional<Moves::Newest>& now) -> Result<std::optional<CursorMove>> {
+      if (!now || now->move.removed) return std::optional<CursorMove>();
+      CursorMove move = impl_->moves.draw(now->move.offset, now->move.revision + 1);
+      move.removed = true;
+      return std::optional(move);
+    };
+    const auto removed = impl_->moves.change(name, gone, impl_->deadline());
+    if (!removed) return removed.error();
+    return {};
+  });
 }
 
 Result<void> Cursors::remove(const Cursor& last) const {
-  if (const auto named = check_name(last.name); !named) return named.error();
-  CursorMove move = impl_->moves.draw(last.offset, last.revision + 1);
-  move.removed = true;
-  const auto made = impl_->moves.make(last.name, move, impl_->deadline());
-  if (!made) return made.error();
-  if (!*made) return moved_by_another(last.name);
-  impl_->moves.forget(last.name, {last.revision}, move.revision);
-  return {};
+  return with_memory([&]() -> Result<void> {
+    if (const auto named = check_name(last.name); !named) return named.error();
+    CursorMove move = impl_->moves.draw(last.offset, last.revision + 1);
+    move.removed = true;
+    const auto made = impl_->moves.make(last.name, move, impl_->deadline());
+    if (!made) return made.error();
+    if (!*made) return moved_by_another(last.name);
+    impl_->moves.forget(last.name, {last.revision}, move.revision);
+    return {};
+  });
 }
 
 }  // namespace varve

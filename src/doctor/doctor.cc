@@ -1,6 +1,7 @@
 #include "varve/doctor.h"
 
 #include "doctor/examination.h"
+#include "result/no_memory.h"
 
 namespace varve {
 
@@ -11,8 +12,10 @@ Result<DoctorReport> diagnose(Store& store, const DoctorOptions& options) {
   if (!options.prefix.empty() && options.prefix.back() != '/') {
     return Error(Code::invalid_argument, "DoctorOptions::prefix must end in '/': " + options.prefix);
   }
-  return doctor::Examination(store, options, options.quick ? doctor::quick_plan() : doctor::full_plan())
-      .run();
+  return with_memory([&] {
+    return doctor::Examination(store, options, options.quick ? doctor::quick_plan() : doctor::full_plan())
+        .run();
+  });
 }
 
 }  // namespace varve

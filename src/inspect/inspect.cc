@@ -11,6 +11,7 @@
 #include "inspect/epoch_map.h"
 #include "inspect/patience.h"
 #include "reader/place.h"
+#include "result/no_memory.h"
 
 namespace varve {
 
@@ -203,12 +204,14 @@ Result<LogInfo> inspect_with(const courier::Courier& courier, const reader::Pati
 }  // namespace
 
 Result<LogInfo> inspect(const LogAddress& log) {
-  const courier::Courier courier(log);
-  Result<LogInfo> info =
-      inspect_with(courier, {.deadline = courier::Courier::after(inspect_log::give_up_ms), .stop = {}});
-  if (!info && info.error().code() == Code::timed_out)
-    return Error(Code::unavailable, info.error().message());
-  return info;
+  return with_memory([&]() -> Result<LogInfo> {
+    const courier::Courier courier(log);
+    Result<LogInfo> info =
+        inspect_with(courier, {.deadline = courier::Courier::after(inspect_log::give_up_ms), .stop = {}});
+    if (!info && info.error().code() == Code::timed_out)
+      return Error(Code::unavailable, info.error().message());
+    return info;
+  });
 }
 
 }  // namespace varve

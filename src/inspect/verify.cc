@@ -15,6 +15,7 @@
 #include "inspect/object_stream.h"
 #include "inspect/patience.h"
 #include "reader/place.h"
+#include "result/no_memory.h"
 #include "store/blocking.h"
 #include "varve/inspect.h"
 
@@ -469,7 +470,7 @@ bool VerifyReport::sound() const noexcept {
 }
 
 Result<VerifyReport> verify(const LogAddress& log, const Progress& progress) {
-  return inspect_log::Verification(courier::Courier(log), progress).run();
+  return with_memory([&] { return inspect_log::Verification(courier::Courier(log), progress).run(); });
 }
 
 }  // namespace varve

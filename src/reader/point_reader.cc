@@ -15,6 +15,7 @@
 #include "format/trailer.h"
 #include "reader/known_objects.h"
 #include "reader/place.h"
+#include "result/no_memory.h"
 
 namespace varve {
 
@@ -226,21 +227,25 @@ Error as_said_to_callers(const Error& error) {
 }  // namespace
 
 Result<std::unique_ptr<PointReader>> PointReader::open(LogAddress log, PointReaderOptions options) {
-  const courier::Courier courier(std::move(log));
-  const reader::Patience patience{.deadline = courier::Courier::after(options.give_up_ms), .stop = {}};
-  Result<TailView> view = reader::look_at(courier, patience);
-  if (!view) return as_said_to_callers(view.error());
-  return std::unique_ptr<PointReader>(
-      new PointReader(std::make_unique<Impl>(courier, options, *std::move(view))));
+  return with_memory([&]() -> Result<std::unique_ptr<PointReader>> {
+    const courier::Courier courier(std::move(log));
+    const reader::Patience patience{.deadline = courier::Courier::after(options.give_up_ms), .stop = {}};
+    Result<TailView> view = reader::look_at(courier, patience);
+    if (!view) return as_said_to_callers(view.error());
+    return std::unique_ptr<PointReader>(
+        new PointReader(std::make_unique<Impl>(courier, options, *std::move(view))));
+  });
 }
 
 PointReader::PointReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PointReader::~PointReader() = default;
 
 Result<OwnedRecord> PointReader::read(Offset offset) {
-  Result<OwnedRecord> record = impl_->read(offset);
-  if (!record) return as_said_to_callers(record.error());
-  return record;
+  return with_memory([&]() -> Result<OwnedRecord> {
+    Result<OwnedRecord> record = impl_->read(offset);
+    if (!record) return as_said_to_callers(record.error());
+    return record;
+  });
 }
 
 }  // namespace varve

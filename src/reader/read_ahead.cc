@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "result/no_memory.h"
 #include "result/plant.h"
 
 namespace varve::reader {
@@ -67,9 +68,24 @@ struct ReadAhead::Shared {
     failures = 0;
   }
 
+  bool move_listed_to_slots();
   void on_object(Slot& slot, Result<Bytes> answer);
   void on_page(std::uint64_t asked_in, const chain::Reply& page);
 };
+
+// The next of the listed is about to be asked for. False: there is no memory for it, and nothing changed.
+bool ReadAhead::Shared::move_listed_to_slots() {
+  const chain::ListedSeq next = listed.front();
+  try {
+    slots.push_back(std::make_shared<Slot>(Slot{.seq = next.seq, .bytes = next.bytes, .listed = true}));
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  listed.pop_front();
+  held_bytes += next.bytes;
+  ++in_flight;
+  return true;
+}
 
 void ReadAhead::Shared::on_object(Slot& slot, Result<Bytes> answer) {
   const std::lock_guard lock(mutex);
@@ -127,7 +143,8 @@ void ReadAhead::make_front(Seq seq) {
   while (!slots.empty() && slots.front()->seq < seq) shared_->pop_front();
   if (!slots.empty() && slots.front()->seq == seq) return;
 
-  Slot front{.seq = seq};
+  slots.push_front(std::make_shared<Slot>(Slot{.seq = seq}));
+  Slot& front = *slots.front();
   while (!listed.empty() && listed.front().seq <= seq) {
     front.listed = listed.front().seq == seq;
     front.bytes = front.listed ? listed.front().bytes : 0;
@@ -136,13 +153,13 @@ void ReadAhead::make_front(Seq seq) {
   shared_->held_bytes += front.bytes;
   shared_->list_from = std::max(shared_->list_from, seq + 1);
   shared_->failures = 0;
-  slots.push_front(std::make_shared<Slot>(std::move(front)));
 }
 
 // Asks for the front, and for what else the bounds allow. The store is called without the lock: it
 // may answer before it returns.
 void ReadAhead::fill() {
   std::vector<std::shared_ptr<Slot>> wanted;
+  wanted.reserve(options_.objects + std::size_t{1});
   std::optional<chain::Request> names;
   std::uint64_t generation = 0;
   {
@@ -156,11 +173,7 @@ void ReadAhead::fill() {
     while (
         !s.listed.empty() && s.in_flight < options_.objects && s.slots.size() < waiting_max &&
         (s.held_bytes + s.listed.front().bytes <= options_.bytes || planted(Plant::read_ahead_unbounded))) {
-      const chain::ListedSeq next = s.listed.front();
-      s.listed.pop_front();
-      s.slots.push_back(std::make_shared<Slot>(Slot{.seq = next.seq, .bytes = next.bytes, .listed = true}));
-      s.held_bytes += next.bytes;
-      ++s.in_flight;
+      if (!s.move_listed_to_slots()) break;
       wanted.push_back(s.slots.back());
     }
     for (const auto& slot : wanted) slot->asked = true;
@@ -170,15 +183,30 @@ void ReadAhead::fill() {
       names = chain::Request::make(Kind::list, s.list_from, chain::page_limit);
     }
   }
-  for (const auto& slot : wanted) {
+  for (const auto& slot : wanted) ask_for(slot);
+  if (names) ask_for_names(*std::move(names), generation);
+}
+
+// What could not even be asked for is answered here, or somebody would wait for it for ever.
+void ReadAhead::ask_for(const std::shared_ptr<Slot>& slot) {
+  try {
     courier_.get_object(slot->seq, [shared = shared_, slot](Result<Bytes> answer) {
       shared->on_object(*slot, std::move(answer));
     });
+  } catch (const std::bad_alloc&) {
+    shared_->on_object(*slot, no_memory());
   }
-  if (names) {
-    courier_.send(*std::move(names), [shared = shared_, generation](const chain::Reply& page) {
+}
+
+void ReadAhead::ask_for_names(chain::Request request, std::uint64_t generation) {
+  try {
+    courier_.send(std::move(request), [shared = shared_, generation](const chain::Reply& page) {
       shared->on_page(generation, page);
     });
+  } catch (const std::bad_alloc&) {
+    chain::Reply failed;
+    failed.error = no_memory();
+    shared_->on_page(generation, failed);
   }
 }
 

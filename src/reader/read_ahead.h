@@ -46,6 +46,8 @@ class ReadAhead {
   struct Shared;
 
   void fill();
+  void ask_for(const std::shared_ptr<Slot>& slot);
+  void ask_for_names(chain::Request request, std::uint64_t generation);
   void make_front(Seq seq);
   std::optional<Result<Bytes>> settle_front();
 

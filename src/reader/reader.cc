@@ -17,6 +17,7 @@
 #include "reader/polling.h"
 #include "reader/progress.h"
 #include "reader/read_ahead.h"
+#include "result/no_memory.h"
 #include "result/plant.h"
 
 namespace varve {
@@ -243,18 +244,20 @@ Result<bool> Reader::Impl::enter(Bytes object) {
   }
   const Result<Position> next = step(at_, *header);
   if (!next) return next.error();
+  const bool has_records = header->kind == format::Kind::data && header->end_offset() > offset_;
+  // What may throw comes before the first step: else the records here would be passed over.
+  if (has_records) cursor_.emplace(cursor_near(object.data, *header, offset_));
   before_ = at_.seq;
   at_ = *next;
   object_seq_ = header->seq;
   next_poll_ = {};
   polling_.found_something();
-  if (header->kind != format::Kind::data || header->end_offset() <= offset_) return false;
+  if (!has_records) return false;
   doubts_ = 0;
   time_unix_ms_ = header->created_unix_ms;
   object_ = std::move(object);
   const Offset wanted = std::max(header->first_offset, offset_);
   progress_.begun(wanted, header->end_offset() - wanted, object_.data.size());
-  cursor_.emplace(cursor_near(object_.data, *header, offset_));
   return true;
 }
 
@@ -408,35 +411,39 @@ bool Reader::Impl::take_stop() {
 }
 
 Result<std::unique_ptr<Reader>> Reader::open(LogAddress log, ReaderOptions options) {
-  if (options.read_ahead_objects < 1 || options.read_ahead_objects > 256) {
-    return Error(Code::invalid_argument, "read_ahead_objects must be 1 to 256");
-  }
-  if (options.poll_ms < 1 || options.poll_ms > 60'000) {
-    return Error(Code::invalid_argument, "poll_ms must be 1 to 60,000");
-  }
-  if (options.poll_max_ms < 1 || options.poll_max_ms > 60'000) {
-    return Error(Code::invalid_argument, "poll_max_ms must be 1 to 60,000");
-  }
-  if (options.from.has_value() + options.since_unix_ms.has_value() + options.last.has_value() > 1) {
-    return Error(Code::invalid_argument,
-                 "from, since_unix_ms and last each say where to begin: set one of them");
-  }
-  const courier::Courier courier(std::move(log));
-  const reader::Patience patience{.deadline = courier::Courier::after(options.give_up_ms), .stop = {}};
-  const reader::Wanted wanted{
-      .offset = options.from, .since_unix_ms = options.since_unix_ms, .last = options.last};
-  const Result<reader::Place> place = reader::find_place(courier, wanted, patience);
-  if (!place) {
-    const Error& error = place.error();
-    return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
-  }
-  return std::unique_ptr<Reader>(new Reader(std::make_unique<Impl>(courier, options, *place)));
+  return with_memory([&]() -> Result<std::unique_ptr<Reader>> {
+    if (options.read_ahead_objects < 1 || options.read_ahead_objects > 256) {
+      return Error(Code::invalid_argument, "read_ahead_objects must be 1 to 256");
+    }
+    if (options.poll_ms < 1 || options.poll_ms > 60'000) {
+      return Error(Code::invalid_argument, "poll_ms must be 1 to 60,000");
+    }
+    if (options.poll_max_ms < 1 || options.poll_max_ms > 60'000) {
+      return Error(Code::invalid_argument, "poll_max_ms must be 1 to 60,000");
+    }
+    if (options.from.has_value() + options.since_unix_ms.has_value() + options.last.has_value() > 1) {
+      return Error(Code::invalid_argument,
+                   "from, since_unix_ms and last each say where to begin: set one of them");
+    }
+    const courier::Courier courier(std::move(log));
+    const reader::Patience patience{.deadline = courier::Courier::after(options.give_up_ms), .stop = {}};
+    const reader::Wanted wanted{
+        .offset = options.from, .since_unix_ms = options.since_unix_ms, .last = options.last};
+    const Result<reader::Place> place = reader::find_place(courier, wanted, patience);
+    if (!place) {
+      const Error& error = place.error();
+      return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
+    }
+    return std::unique_ptr<Reader>(new Reader(std::make_unique<Impl>(courier, options, *place)));
+  });
 }
 
 Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::~Reader() = default;
 
-Result<std::optional<Record>> Reader::next(std::chrono::milliseconds timeout) { return impl_->next(timeout); }
+Result<std::optional<Record>> Reader::next(std::chrono::milliseconds timeout) {
+  return with_memory([&] { return impl_->next(timeout); });
+}
 std::shared_ptr<const void> Reader::pin() const { return impl_->pin(); }
 Offset Reader::position() const noexcept { return impl_->position(); }
 void Reader::stop() noexcept { impl_->stop(); }

@@ -63,6 +63,8 @@ std::string_view to_string(Code code) noexcept {
       return "denied";
     case Code::no_space:
       return "no_space";
+    case Code::no_memory:
+      return "no_memory";
     case Code::unavailable:
       return "unavailable";
     case Code::timed_out:

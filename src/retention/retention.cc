@@ -8,6 +8,7 @@
 
 #include "courier/system.h"
 #include "reader/place.h"
+#include "result/no_memory.h"
 #include "retention/decision.h"
 #include "retention/sizes.h"
 
@@ -183,16 +184,18 @@ Result<RetentionReport> retain_by(const LogAddress& log, const RetentionPolicy& 
 
 Result<RetentionPlan> plan_retention(const LogAddress& log, const RetentionPolicy& policy,
                                      const RetentionOptions& options) {
-  if (const auto sane = retention::check(policy); !sane) return sane.error();
-  const Planning planning(log, policy, options);
-  for (int tries = 1;; ++tries) {
-    auto plan = planning.plan();
-    if (plan) return plan;
-    const Code code = plan.error().code();
-    if (code == Code::timed_out) return Error(Code::unavailable, plan.error().message());
-    // That the log itself is not there is found again, and said then.
-    if (code != Code::not_found || tries == tries_max) return plan;
-  }
+  return with_memory([&]() -> Result<RetentionPlan> {
+    if (const auto sane = retention::check(policy); !sane) return sane.error();
+    const Planning planning(log, policy, options);
+    for (int tries = 1;; ++tries) {
+      auto plan = planning.plan();
+      if (plan) return plan;
+      const Code code = plan.error().code();
+      if (code == Code::timed_out) return Error(Code::unavailable, plan.error().message());
+      // That the log itself is not there is found again, and said then.
+      if (code != Code::not_found || tries == tries_max) return plan;
+    }
+  });
 }
 
 Result<RetentionReport> retain(Writer& writer, const LogAddress& log, const RetentionPolicy& policy,
@@ -201,7 +204,7 @@ Result<RetentionReport> retain(Writer& writer, const LogAddress& log, const Rete
     // What is stored and not acknowledged yet is for the next time.
     return writer.trim(std::min(before, writer.status().durable_offset), options.trim);
   };
-  return retain_by(log, policy, options, {.fences = false, .trim = trim});
+  return with_memory([&] { return retain_by(log, policy, options, {.fences = false, .trim = trim}); });
 }
 
 Result<RetentionReport> retain(const LogAddress& log, const RetentionPolicy& policy,
@@ -216,7 +219,8 @@ Result<RetentionReport> retain(const LogAddress& log, const RetentionPolicy& pol
     if (const auto closed = (*writer)->close(); !closed) return closed.error();
     return trimmed;
   };
-  return retain_by(log, policy, options, {.fences = !options.take_over, .trim = trim});
+  return with_memory(
+      [&] { return retain_by(log, policy, options, {.fences = !options.take_over, .trim = trim}); });
 }
 
 }  // namespace varve

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "result/no_memory.h"
 #include "store/file/file_store.h"
 #include "store/memory/memory_store.h"
 #include "store/s3/s3_store.h"
@@ -43,9 +44,7 @@ std::string take_log_path(Uri& uri, LogPath rule) {
   return log_path;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<Store>> open_store(std::string_view text) {
+Result<std::shared_ptr<Store>> open_uri(std::string_view text) {
   auto uri = store::parse_uri(text);
   if (!uri) return uri.error();
   const auto scheme = scheme_of(*uri);
@@ -53,7 +52,7 @@ Result<std::shared_ptr<Store>> open_store(std::string_view text) {
   return (*scheme)->open(*uri);
 }
 
-Result<LogAddress> resolve(std::string_view text) {
+Result<LogAddress> resolve_uri(std::string_view text) {
   auto uri = store::parse_uri(text);
   if (!uri) return uri.error();
   const auto scheme = scheme_of(*uri);
@@ -66,6 +65,16 @@ Result<LogAddress> resolve(std::string_view text) {
   auto opened = (*scheme)->open(*uri);
   if (!opened) return opened.error();
   return LogAddress{.store = *std::move(opened), .path = std::move(log_path)};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Store>> open_store(std::string_view uri) {
+  return with_memory([&] { return open_uri(uri); });
+}
+
+Result<LogAddress> resolve(std::string_view uri) {
+  return with_memory([&] { return resolve_uri(uri); });
 }
 
 }  // namespace varve

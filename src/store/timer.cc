@@ -3,10 +3,11 @@
 #include <utility>
 
 #include "result/invariant.h"
+#include "result/no_memory.h"
 
 namespace varve::store {
 
-Timer::Timer() : thread_([this] { work(); }) {}
+Timer::Timer() : thread_([this] { run_or_end_process("a store's timer", [this] { work(); }); }) {}
 
 Timer::~Timer() { stop(); }
 

@@ -6,7 +6,14 @@ namespace varve::store {
 
 Workers::Workers(std::size_t threads) {
   threads_.reserve(threads);
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (std::size_t i = 0; i < threads; ++i) {
+      threads_.emplace_back([this] { run_or_end_process("a store's requests", [this] { work(); }); });
+    }
+  } catch (...) {
+    stop();  // those that were started
+    throw;
+  }
 }
 
 Workers::~Workers() { stop(); }

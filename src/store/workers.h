@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "result/no_memory.h"
 #include "varve/store.h"
 
 namespace varve::store {
@@ -31,9 +32,8 @@ class Workers {
   template <class T, class Work>
   void run(Store::Done<T> done, Work work) {
     submit([done = std::move(done), work = std::move(work)](const Error* refusal) mutable {
-      Result<T> result = [&, last_use = std::move(work)]() mutable {
-        return refusal ? Result<T>(*refusal) : last_use();
-      }();
+      Result<T> result = with_memory(
+          [&, last_use = std::move(work)]() mutable { return refusal ? Result<T>(*refusal) : last_use(); });
       // What `work` held, a body above all, is let go by now: the caller may reuse it in `done`.
       done(std::move(result));
     });

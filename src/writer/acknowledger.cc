@@ -2,13 +2,17 @@
 
 #include <utility>
 
+#include "result/no_memory.h"
 #include "result/plant.h"
 
 namespace varve::writer {
 
 Acknowledger::Acknowledger(std::shared_ptr<BatchPool> pool, Stages* stages,
                            std::shared_ptr<courier::Bell> bell)
-    : pool_(std::move(pool)), stages_(stages), bell_(std::move(bell)), thread_([this] { run(); }) {}
+    : pool_(std::move(pool)),
+      stages_(stages),
+      bell_(std::move(bell)),
+      thread_([this] { run_or_end_process("a writer's callbacks", [this] { run(); }); }) {}
 
 Acknowledger::~Acknowledger() { finish(); }
 

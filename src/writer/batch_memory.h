@@ -14,9 +14,12 @@ using BatchMemory = store::MappedMemory;
 /// the one given back last, whose pages and cache lines are warm, goes out first. Not thread-safe.
 class MemoryStock {
  public:
-  /// Keeps pieces of `usual_bytes`, and holds `bytes_max` at most, kept ones included.
-  MemoryStock(std::size_t usual_bytes, std::size_t bytes_max)
-      : usual_bytes_(usual_bytes), bytes_max_(bytes_max) {}
+  /// Keeps pieces of `usual_bytes`, and holds `bytes_max` at most, kept ones included. At most
+  /// `pieces_max` are out at once.
+  MemoryStock(std::size_t usual_bytes, std::size_t bytes_max, std::size_t pieces_max)
+      : usual_bytes_(usual_bytes), bytes_max_(bytes_max) {
+    kept_.reserve(pieces_max);
+  }
 
   /// Empty if that would be over the bound, or the system has none.
   [[nodiscard]] BatchMemory take(std::size_t bytes);
@@ -26,8 +29,8 @@ class MemoryStock {
  private:
   const std::size_t usual_bytes_;
   const std::size_t bytes_max_;
-  std::size_t bytes_ = 0;  // mapped and not yet given up, kept ones included
-  std::vector<BatchMemory> kept_;
+  std::size_t bytes_ = 0;          // mapped and not yet given up, kept ones included
+  std::vector<BatchMemory> kept_;  // room for all from the start: giving back never fails
 };
 
 }  // namespace varve::writer

@@ -54,7 +54,7 @@ BatchPool::BatchPool(Private, const BatchPoolOptions& options, BatchListener& li
                       options.buffered_bytes_max)),
       custody_(slot_mask_ + 1),
       first_offset_(options.first_offset),
-      memory_(layout_.memory_bytes, allocated_bytes_max(options)) {
+      memory_(layout_.memory_bytes, allocated_bytes_max(options), slot_mask_ + 1) {
   VARVE_INVARIANT(options.batch_bytes > 0 && options.buffered_bytes_max >= options.batch_bytes);
   const std::lock_guard lock(mutex_);
   install_next_locked();

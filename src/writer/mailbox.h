@@ -50,7 +50,8 @@ using Letter = std::variant<PutAnswered, Looked, CheckpointAnswered, SweepAnswer
 /// Thread-safe. Bounded by what is in flight: a letter is an answer to one request, or a wish.
 class Mailbox {
  public:
-  void post(Letter letter) {
+  /// Throws when there is no memory; `letter` then is as it was.
+  void post(Letter&& letter) {
     const std::lock_guard lock(mutex_);
     letters_.push_back(std::move(letter));
     arrival_.notify_one();

@@ -5,6 +5,7 @@
 
 #include "courier/system.h"
 #include "format/trailer.h"
+#include "result/no_memory.h"
 #include "result/plant.h"
 
 namespace varve::writer {
@@ -44,10 +45,12 @@ Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const 
   publish();
   announcer_.opened(ownership);
   drop(ownership.leftovers);
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] { run_or_end_process("a writer's uploads", [this] { run(); }); });
 }
 
-Pilot::~Pilot() { finish(Clock::now()); }
+Pilot::~Pilot() {
+  run_or_end_process("a writer's end", [this] { finish(Clock::now()); });
+}
 
 void Pilot::finish(Clock::time_point deadline) {
   {

@@ -43,7 +43,7 @@ class Pilot final : public BatchListener {
   [[nodiscard]] WriterMetrics metrics() const;
 
   /// Wishes; see mailbox.h. The outcome shows in the watermark, a trim's in its promise.
-  void wish(Letter letter) { mailbox_->post(std::move(letter)); }
+  void wish(Letter&& letter) { mailbox_->post(std::move(letter)); }
 
   /// Waits until the writer has ended and all callbacks were told; after `deadline` it is abandoned,
   /// and ends for that. Not from a callback.

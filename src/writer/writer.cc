@@ -6,6 +6,7 @@
 
 #include "chain/locate.h"
 #include "courier/deadline.h"
+#include "result/no_memory.h"
 #include "writer/opening.h"
 #include "writer/pilot.h"
 
@@ -71,8 +72,10 @@ class Writer::Impl {
       if (!place) return place.error();
       lowest_live = place->seq;
     }
-    writer::TrimWish wish{.before = before, .lowest_live = lowest_live, .options = options, .report = {}};
-    std::future<Result<TrimReport>> report = wish.report.get_future();
+    // If posting throws, the future goes before its promise: a promise that is broken would need memory.
+    writer::Letter wish =
+        writer::TrimWish{.before = before, .lowest_live = lowest_live, .options = options, .report = {}};
+    std::future<Result<TrimReport>> report = std::get<writer::TrimWish>(wish).report.get_future();
     pilot_.wish(std::move(wish));
     const bool in_time =
         deadline == courier::Courier::never || report.wait_until(deadline) == std::future_status::ready;
@@ -125,34 +128,40 @@ Writer::~Writer() {
 }
 
 Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, const WriterOptions& options) {
-  if (const Result<void> sane = writer::check(options); !sane) return sane.error();
-  courier::Courier courier(std::move(log));
-  const Result<chain::Ownership> ownership = writer::take_over(courier, options);
-  if (!ownership) return ownership.error();
-  return std::unique_ptr<Writer>(new Writer(std::make_unique<Impl>(std::move(courier), *ownership, options)));
+  return with_memory([&]() -> Result<std::unique_ptr<Writer>> {
+    if (const Result<void> sane = writer::check(options); !sane) return sane.error();
+    courier::Courier courier(std::move(log));
+    const Result<chain::Ownership> ownership = writer::take_over(courier, options);
+    if (!ownership) return ownership.error();
+    return std::unique_ptr<Writer>(
+        new Writer(std::make_unique<Impl>(std::move(courier), *ownership, options)));
+  });
 }
 
+// Whoever has claimed a place needs no more memory: an append that throws has had no effect.
 Result<Offset> Writer::append(std::span<const std::byte> record, AppendCallback callback) {
-  return impl_->pool().append(record, callback);
+  return with_memory([&] { return impl_->pool().append(record, callback); });
 }
 
 Result<Offset> Writer::append_batch(std::span<const std::span<const std::byte>> records,
                                     AppendCallback callback) {
-  return impl_->pool().append_batch(records, callback);
+  return with_memory([&] { return impl_->pool().append_batch(records, callback); });
 }
 
 Result<Offset> Writer::append_wait(std::span<const std::byte> record, std::chrono::milliseconds timeout,
                                    AppendCallback callback) {
   const auto deadline = courier::deadline_after(timeout);
-  for (;;) {
-    const std::uint64_t turn = impl_->pool().room_turn();
-    Result<Offset> appended = impl_->pool().append(record, callback);
-    if (appended || appended.error().code() != Code::over_capacity) return appended;
-    if (!impl_->pool().wait_for_room(turn, deadline)) {
-      return Error(Code::timed_out, fmt::format("the writer stayed over capacity for {} ms: {}",
-                                                timeout.count(), appended.error().message()));
+  return with_memory([&]() -> Result<Offset> {
+    for (;;) {
+      const std::uint64_t turn = impl_->pool().room_turn();
+      Result<Offset> appended = impl_->pool().append(record, callback);
+      if (appended || appended.error().code() != Code::over_capacity) return appended;
+      if (!impl_->pool().wait_for_room(turn, deadline)) {
+        return Error(Code::timed_out, fmt::format("the writer stayed over capacity for {} ms: {}",
+                                                  timeout.count(), appended.error().message()));
+      }
     }
-  }
+  });
 }
 
 std::future<Result<Offset>> Writer::append_future(std::span<const std::byte> record) {
@@ -171,7 +180,7 @@ std::future<Result<Offset>> Writer::append_future(std::span<const std::byte> rec
 }
 
 Result<Reservation> Writer::reserve(std::size_t bytes) {
-  const Result<writer::Claim> claim = impl_->pool().reserve(bytes);
+  const Result<writer::Claim> claim = with_memory([&] { return impl_->pool().reserve(bytes); });
   if (!claim) return claim.error();
   Reservation reservation;
   reservation.bytes_ = {writer::BatchPool::payload_of(*claim), bytes};
@@ -210,15 +219,21 @@ void Reservation::commit(std::size_t used, AppendCallback callback) {
   writer_->impl_->pool().commit(claim, bytes_.size(), used, callback);
 }
 
-Result<void> Writer::flush(std::chrono::milliseconds timeout) { return impl_->flush(timeout); }
-
-Result<void> Writer::wait_durable(Offset offset, std::chrono::milliseconds timeout) {
-  return impl_->pilot().watermark().wait(offset, timeout);
+Result<void> Writer::flush(std::chrono::milliseconds timeout) {
+  return with_memory([&] { return impl_->flush(timeout); });
 }
 
-Result<TrimReport> Writer::trim(Offset before, TrimOptions options) { return impl_->trim(before, options); }
+Result<void> Writer::wait_durable(Offset offset, std::chrono::milliseconds timeout) {
+  return with_memory([&] { return impl_->pilot().watermark().wait(offset, timeout); });
+}
 
-Result<void> Writer::close(std::chrono::milliseconds timeout) { return impl_->close(timeout); }
+Result<TrimReport> Writer::trim(Offset before, TrimOptions options) {
+  return with_memory([&] { return impl_->trim(before, options); });
+}
+
+Result<void> Writer::close(std::chrono::milliseconds timeout) {
+  return with_memory([&] { return impl_->close(timeout); });
+}
 
 WriterStatus Writer::status() const { return impl_->pilot().status(); }
 

@@ -1,5 +1,7 @@
 #include "store/s3/loop.h"
 
+#include "result/no_memory.h"
+
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
@@ -36,7 +38,7 @@ Result<std::shared_ptr<Loop>> Loop::start(Settings settings, CredentialsKeeper::
   if (!transport) return transport.error();
   std::shared_ptr<Loop> loop(new Loop(std::move(settings), *std::move(transport), std::move(source)));
   // The thread keeps the loop alive: the store may be let go from within a `done`.
-  loop->thread_ = std::thread([loop] { loop->run(); });
+  loop->thread_ = std::thread([loop] { run_or_end_process("an S3 store's requests", [&] { loop->run(); }); });
   return loop;
 }
 

@@ -1,5 +1,7 @@
 #include "store/s3/credentials/keeper.h"
 
+#include "result/no_memory.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -23,7 +25,9 @@ std::optional<system_clock::time_point> refresh_time(const Credentials& credenti
 }
 
 CredentialsKeeper::CredentialsKeeper(Source source, std::function<void()> changed)
-    : source_(std::move(source)), changed_(std::move(changed)), thread_([this] { run(); }) {}
+    : source_(std::move(source)),
+      changed_(std::move(changed)),
+      thread_([this] { run_or_end_process("an S3 store's credentials", [this] { run(); }); }) {}
 
 CredentialsKeeper::~CredentialsKeeper() {
   {
