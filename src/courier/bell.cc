@@ -31,15 +31,14 @@ Bells& bells() {
 }  // namespace
 
 std::shared_ptr<Bell> Bell::of(const LogAddress& log) {
+  // A bell that ends takes the lock: made before it is held, and let go, wanted or not, after it.
+  std::shared_ptr<Bell> fresh(new Bell(log));
   Bells& all = bells();
   const std::lock_guard lock(all.mutex);
   std::weak_ptr<Bell>& known = all.by_log[{log.store.get(), log.path}];
-  std::shared_ptr<Bell> bell = known.lock();
-  if (!bell) {
-    bell = std::shared_ptr<Bell>(new Bell(log));
-    known = bell;
-  }
-  return bell;
+  if (std::shared_ptr<Bell> bell = known.lock()) return bell;
+  known = fresh;
+  return fresh;
 }
 
 Bell::~Bell() {
