@@ -31,9 +31,9 @@ Bells& bells() {
 }  // namespace
 
 std::shared_ptr<Bell> Bell::of(const LogAddress& log) {
+  Bells& all = bells();  // there from here on: a bell that ends has no memory to ask for
   // A bell that ends takes the lock: made before it is held, and let go, wanted or not, after it.
   std::shared_ptr<Bell> fresh(new Bell(log));
-  Bells& all = bells();
   const std::lock_guard lock(all.mutex);
   std::weak_ptr<Bell>& known = all.by_log[{log.store.get(), log.path}];
   if (std::shared_ptr<Bell> bell = known.lock()) return bell;
