@@ -96,8 +96,8 @@ check-install:  ## install to a scratch directory; build and run a program with 
 
 .PHONY: check-tidy
 check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some files only
-	cmake --preset $(if $(FILES),release,tidy)
-	@tools/check-tidy build/$(if $(FILES),release,tidy) $(FILES)
+	cmake --preset $(if $(FILES),dev,tidy)
+	@tools/check-tidy build/$(if $(FILES),dev,tidy) $(FILES)
 
 .PHONY: bench
 bench:  ## measure the table of docs/performance.md on this machine, and write it there (eight quiet minutes)

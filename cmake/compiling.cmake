@@ -7,5 +7,16 @@ target_compile_options(varve_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-vir
 find_program(CCACHE ccache)
 mark_as_advanced(CCACHE)
 if(CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Precompiled headers are compared by content.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
+
+# Headers of others that a target includes everywhere, read once. Only where the presets ask for it: clang-tidy cannot
+# read what GCC precompiles.
+option(VARVE_PRECOMPILE "Precompile the headers of other libraries" OFF)
+mark_as_advanced(VARVE_PRECOMPILE)
+function(varve_precompile target)
+  if(VARVE_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
