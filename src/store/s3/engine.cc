@@ -76,7 +76,7 @@ void Engine::pump(std::deque<OperationId>& queue, std::uint32_t limit, const std
 void Engine::start(OperationId id, Pursuit& pursuit, Moment now) {
   pursuit.state = State::under_way;
   pursuit.first_sent = now;
-  pursuit.hedged = false;
+  pursuit.hedged.reset();
   hedging_.earn();
   send(id, pursuit, false, now);
   // The attempt's own time limit is the wire's: no alarm for that.
@@ -131,8 +131,9 @@ void Engine::hedge(OperationId id, Pursuit& pursuit, Moment now) {
   // What waits goes first, and a store that throttles is not asked twice.
   const bool may = !held_ && queue_.empty() && in_flight_ < pacing_.limit();
   const Moment overdue = pursuit.first_sent + 2 * patience_for(*pursuit.operation).value_or(patience_min);
-  if (may && hedging_.spend(now >= overdue)) {
-    pursuit.hedged = true;
+  const auto lateness = now >= overdue ? Hedging::Lateness::overdue : Hedging::Lateness::early;
+  if (may && hedging_.spend(lateness)) {
+    pursuit.hedged = lateness;
     return send(id, pursuit, true, now);
   }
   set_alarm(id, pursuit, now < overdue ? overdue : now + hedge_again);
@@ -159,7 +160,7 @@ void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
   switch (verdict.next) {
     case Next::done:
       pacing_.succeeded();
-      if (pursuit.hedged) hedging_.settled(attempt.duplicate);
+      if (pursuit.hedged) hedging_.settled(*pursuit.hedged, attempt.duplicate);
       if (attempt.duplicate) Effort::count(effort_.hedges_won);
       return succeed(id, now);
     case Next::more:

@@ -79,9 +79,9 @@ class Engine {
     Moment deadline;
     Moment first_sent;  // of the present try
     std::optional<Moment> alarm;
-    std::vector<AttemptId> outstanding;  // two while hedged
-    bool hedged = false;                 // in the present try
-    std::uint32_t sent = 0;              // attempts ever
+    std::vector<AttemptId> outstanding;       // two while hedged
+    std::optional<Hedging::Lateness> hedged;  // in the present try
+    std::uint32_t sent = 0;                   // attempts ever
     std::uint32_t failures = 0;
     std::uint32_t credential_failures = 0;
     std::uint32_t clock_failures = 0;

@@ -10,8 +10,9 @@ constexpr std::size_t remembered = 256;
 constexpr std::uint32_t sort_every = 16;
 constexpr std::size_t enough = 32;
 constexpr double share_max = 0.05;
-constexpr double share_min = 0.005;   // to notice when they are of use again
-constexpr double allowance_max = 10;  // a quiet hour must not pay for a storm
+constexpr double share_min = 0.005;        // to notice when they are of use again
+constexpr double early_share_min = 0.003;  // they take from the slowest requests of a store that is busy
+constexpr double allowance_max = 10;       // a quiet hour must not pay for a storm
 }  // namespace
 
 void Hedging::Recent::add(Span taken) {
@@ -47,19 +48,25 @@ void Hedging::observe(Kind kind, std::uint64_t bytes, Span taken) {
 
 void Hedging::earn() noexcept {
   // With half of them of use the budget is whole: a straggler and its duplicate are two draws.
-  const double share = std::clamp(2 * use_ * share_max, share_min, share_max);
-  allowance_ = std::min(allowance_ + share, allowance_max);
+  const auto share = [this](Lateness lateness, double least) {
+    return std::clamp(2 * use_[static_cast<std::size_t>(lateness)] * share_max, least, share_max);
+  };
+  allowance_ = std::min(allowance_ + share(Lateness::overdue, share_min), allowance_max);
+  early_allowance_ = std::min(early_allowance_ + share(Lateness::early, early_share_min), allowance_max);
 }
 
-bool Hedging::spend(bool overdue) noexcept {
-  if (allowance_ < 1 + (overdue ? 0 : kept_for_overdue)) return false;
+bool Hedging::spend(Lateness lateness) noexcept {
+  const bool early = lateness == Lateness::early;
+  if (allowance_ < 1 + (early ? kept_for_overdue : 0) || (early && early_allowance_ < 1)) return false;
   allowance_ -= 1;
+  if (early) early_allowance_ -= 1;
   return true;
 }
 
-void Hedging::settled(bool by_duplicate) noexcept {
+void Hedging::settled(Lateness lateness, bool by_duplicate) noexcept {
   constexpr double weight = 0.125;
-  use_ += weight * ((by_duplicate ? 1.0 : 0.0) - use_);
+  double& use = use_[static_cast<std::size_t>(lateness)];
+  use += weight * ((by_duplicate ? 1.0 : 0.0) - use);
 }
 
 }  // namespace varve::store::s3

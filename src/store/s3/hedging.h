@@ -25,17 +25,20 @@ class Hedging {
   /// A request was answered properly after `taken`, counted from its first sending.
   void observe(Kind kind, std::uint64_t bytes, Span taken);
 
+  /// Which requests get one. `early`: slower than their peers; `overdue`: twice the patience and more.
+  enum class Lateness : std::uint8_t { early, overdue };
+
   /// A request was sent: earns up to a twentieth of a duplicate, less where duplicates are of no use.
   void earn() noexcept;
 
-  /// Takes a duplicate from what was earned. False if there is none; the last few are kept for requests
-  /// that are `overdue` (twice the patience and more). One request in twenty is merely slow and would
-  /// use everything up; then one that stalls found nothing left.
-  [[nodiscard]] bool spend(bool overdue) noexcept;
+  /// Takes a duplicate from what was earned. False if there is none. The last few are kept for requests that
+  /// are overdue: one request in twenty is merely slow and would use everything up; then one that stalls
+  /// found nothing left. And early ones must have shown that they are of use themselves.
+  [[nodiscard]] bool spend(Lateness lateness) noexcept;
 
   /// A request that had a duplicate was answered properly, by that or by the first sending. A store
   /// that is slow because it is busy answers in order, and duplicates only make it busier.
-  void settled(bool by_duplicate) noexcept;
+  void settled(Lateness lateness, bool by_duplicate) noexcept;
 
  private:
   /// The latest latencies of one kind and size class, and their 95th percentile now and then.
@@ -57,7 +60,9 @@ class Hedging {
   std::array<Recent, 2 * size_classes> recent_;
   static constexpr double kept_for_overdue = 3;
   double allowance_ = kept_for_overdue + 1;
-  double use_ = 1;  // how many of the latest duplicates were answered first
+  double early_allowance_ = 1;
+  // How many of the latest duplicates, of each lateness, were answered first.
+  std::array<double, 2> use_ = {1, 1};
 };
 
 }  // namespace varve::store::s3

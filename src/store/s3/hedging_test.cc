@@ -127,6 +127,29 @@ TEST_F(HedgingTest, OneThatStallsFindsADuplicateThoughSlowOnesWantThemToo) {
   }
 }
 
+// Merely slow requests gain nothing by a duplicate here, and those that stall do: only these get theirs.
+TEST_F(HedgingTest, ThatStallsGainByDuplicatesDoesNotMakeEarlyOnesFrequent) {
+  teach();
+  std::size_t stalled = 0;
+  const auto requests = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      put();
+      const bool stalls = i % 50 == 49;
+      pass(milliseconds(stalls ? 61 : 30));
+      if (stalls) {
+        ASSERT_EQ(sent_.size(), 2U) << "request " << i;
+        ++stalled;
+      }
+      while (!sent_.empty()) answer(stalls ? newest() : sent_.begin()->first, status(200));
+    }
+  };
+  requests(1000);
+  const std::uint64_t before = engine_->metrics().hedges;
+  stalled = 0;
+  requests(1000);
+  EXPECT_LE(engine_->metrics().hedges - before - stalled, 12U) << "in 980 requests";
+}
+
 // A request that failed is tried again alone: its pair is settled, and the next may be slow as well.
 TEST_F(HedgingTest, ATryAfterAFailureMayHaveADuplicateOfItsOwn) {
   teach();
