@@ -16,11 +16,6 @@
 namespace varve::format {
 namespace {
 
-struct FreeContext {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
-};
-
 char* as_chars(std::byte* bytes) { return reinterpret_cast<char*>(bytes); }
 const char* as_chars(const std::byte* bytes) { return reinterpret_cast<const char*>(bytes); }
 
@@ -30,7 +25,10 @@ constexpr std::size_t gain_divisor = 32;
 }  // namespace
 
 struct Packer::Codecs {
-  std::unique_ptr<ZSTD_CCtx, FreeContext> zstd{ZSTD_createCCtx()};
+  struct Free {
+    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  };
+  std::unique_ptr<ZSTD_CCtx, Free> zstd{ZSTD_createCCtx()};
   std::vector<std::byte> lz4 = std::vector<std::byte>(static_cast<std::size_t>(LZ4_sizeofState()));
 };
 
@@ -144,8 +142,12 @@ class BlockReader {
     return ZSTD_isError(bytes) != 0 ? SIZE_MAX : bytes;
   }
 
+  struct Free {
+    void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+  };
+
   Codec codec_;
-  std::unique_ptr<ZSTD_DCtx, FreeContext> zstd_;
+  std::unique_ptr<ZSTD_DCtx, Free> zstd_;
 };
 
 }  // namespace

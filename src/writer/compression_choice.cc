@@ -10,7 +10,7 @@ namespace {
 constexpr double same = 1.03;
 constexpr double stays = 1.06;
 // What does not shrink by this much is not worth a reader's time.
-constexpr double ratio_max = 0.95;
+constexpr double ratio_max = 0.97;
 // To hand a batch to another thread and to hear of it.
 constexpr double handing_ns = 40'000;
 

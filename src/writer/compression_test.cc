@@ -144,22 +144,22 @@ TEST(Compressing, AFencedWriterTellsEverybody) {
   const auto store = std::make_shared<FaultyStore>(below.store);
   const auto writer = open_writer({store, below.path}, Compression::zstd);
   const auto other = open_writer(below, Compression::lz4);
-  struct Told {
+  struct Heard {
     std::atomic<std::uint64_t> failed = 0;
     std::atomic<std::uint64_t> fine = 0;
-  } told;
+  } heard;
   std::uint64_t appended = 0;
   for (std::size_t i = 0; i < 5'000; ++i) {
     const auto done = writer->append_wait(
         bytes_of(wordy(i, 1'000)), std::chrono::seconds(30),
-        [of = &told](const Result<Offset>& outcome) { ++(outcome ? of->fine : of->failed); });
+        [of = &heard](const Result<Offset>& outcome) { ++(outcome ? of->fine : of->failed); });
     if (!done) break;
     ++appended;
   }
   EXPECT_FALSE(writer->close());
   EXPECT_EQ(writer->status().failure->code(), Code::fenced);
-  EXPECT_EQ(told.fine, 0U);
-  EXPECT_EQ(told.failed, appended);
+  EXPECT_EQ(heard.fine, 0U);
+  EXPECT_EQ(heard.failed, appended);
   ASSERT_TRUE(other->close());
 }
 

@@ -128,10 +128,13 @@ void Compressor::compress(Job& job, format::Packer& packer) {
       result.sampled = job.order.candidates;
       result.sample_cpu = thread_cpu() - cpu_began;
     }
-    if (result.packing.codec != format::Codec::none)
-      result.packed = packer.pack(result.batch->body_to_pack(), result.packing);
+    if (result.packing.codec != format::Codec::none) {
+      auto packed = packer.pack(result.batch->body_to_pack(), result.packing);
+      result.is_packed = packed.has_value();
+      if (packed) result.packed = *std::move(packed);
+    }
   } catch (const std::bad_alloc&) {
-    result.packed.reset();
+    result.is_packed = false;
   }
   result.cpu = thread_cpu() - cpu_began;
   result.took = std::chrono::steady_clock::now() - began;

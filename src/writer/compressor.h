@@ -23,10 +23,11 @@ namespace varve::writer {
 /// What became of a batch.
 struct Compressed {
   Batch* batch = nullptr;
-  format::Packing packing;                   ///< tried, or chosen by the sample
-  std::optional<format::PackedBody> packed;  ///< nothing: it is as it was
-  std::chrono::nanoseconds took{0};          ///< 0: it passed through
-  std::chrono::nanoseconds cpu{0};           ///< for all of it
+  format::Packing packing;           ///< tried, or chosen by the sample
+  bool is_packed = false;            ///< else it is as it was
+  format::PackedBody packed;         ///< what it is, if it is packed
+  std::chrono::nanoseconds took{0};  ///< 0: it passed through
+  std::chrono::nanoseconds cpu{0};   ///< for all of it
   std::chrono::nanoseconds sample_cpu{0};
   std::optional<Candidates> sampled;
 };

@@ -68,7 +68,7 @@ class Economy {
   bool is_sampled_ = false;
   std::uint64_t bytes_since_sample_ = 0;
   Clock::time_point sampled_at_{};
-  std::uint64_t sample_every_bytes_ = std::uint64_t{64} << 20;
+  std::uint64_t sample_every_bytes_ = std::uint64_t{128} << 20;
   // A whole batch against the sample.
   double ratio_scale_ = 1;
   double time_scale_ = 1;

@@ -199,7 +199,7 @@ void Pilot::submit_compressed() {
       moved = true;
     }
     // What waits here is compressed by what is known when it goes.
-    if (!appender_.can_submit() || (economy_ && economy_->line().full())) continue;
+    if (!appender_.can_submit() || line_is_full()) continue;
     if (const auto compressed = compressor_->take()) {
       submit_from(*compressed);
       moved = true;
@@ -210,20 +210,20 @@ void Pilot::submit_compressed() {
 void Pilot::hand_to_compressor(Batch& batch) {
   taken_end_ = batch.first_offset() + batch.records();
   if (!economy_) return compressor_->add(batch, fixed_order(packing_));
-  const bool others_wait = pool_->oldest_closed() != nullptr || !appender_.can_submit() ||
-                           economy_->line().full() || !compressor_->empty();
+  const bool others_wait =
+      pool_->oldest_closed() != nullptr || !appender_.can_submit() || line_is_full() || !compressor_->empty();
   compressor_->add(batch, economy_->order(batch.body_bytes(), others_wait, Clock::now()));
 }
 
 void Pilot::submit_from(const Compressed& compressed) {
   const std::uint64_t bytes = compressed.batch->body_bytes();
   if (compressed.took.count() > 0)
-    stages_.packed(compressed.packed ? compressed.packing.codec : format::Codec::none, compressed.took);
+    stages_.packed(compressed.is_packed ? compressed.packing.codec : format::Codec::none, compressed.took);
   if (economy_) {
     economy_->done(
         {.packing = compressed.packing,
          .bytes = bytes,
-         .packed_bytes = compressed.packed ? compressed.packed->packed_end - format::header_bytes : bytes,
+         .packed_bytes = compressed.is_packed ? compressed.packed.packed_end - format::header_bytes : bytes,
          .cpu = compressed.cpu,
          .sample_cpu = compressed.sample_cpu,
          .sampled = compressed.sampled});
@@ -243,11 +243,11 @@ std::span<std::byte, format::header_bytes> Pilot::lay_out(Batch& batch, const Co
   shape.record_count = batch.records();
   shape.body_end = batch.body_end();
   shape.first_append_unix_ms = batch.first_append_unix_ms();
-  if (compressed == nullptr || !compressed->packed) {
+  if (compressed == nullptr || !compressed->is_packed) {
     format::encode_trailer(index, batch.trailer());
     shape.object_bytes = batch.object_bytes();
   } else {
-    const format::PackedBody& packed = *compressed->packed;
+    const format::PackedBody& packed = compressed->packed;
     shape.codec = compressed->packing.codec;
     shape.block_log2 = compressed->packing.block_log2;
     shape.packed_end = packed.packed_end;
@@ -301,6 +301,7 @@ void Pilot::close_active_if_due() {
   active_due_ms_.reset();
   if (!appender_.can_submit() || pool_->oldest_closed() != nullptr) return;
   if (compressor_ && !compressor_->has_room()) return;
+  if (line_is_full()) return;
   const auto active = pool_->active();
   if (!active) return;
   const bool hurry = closing_ || appender_.trim_wants_object() || flush_below_ > taken_end();

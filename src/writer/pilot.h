@@ -88,6 +88,7 @@ class Pilot final : public BatchListener {
                                                      chain::BatchShape& shape);
   [[nodiscard]] bool nothing_taken() const { return !compressor_ || compressor_->empty(); }
   [[nodiscard]] Offset taken_end() const { return compressor_ ? taken_end_ : appender_.end_offset(); }
+  [[nodiscard]] bool line_is_full() { return economy_ && economy_->line().full(); }
   [[nodiscard]] bool drained() { return pool_->drained() && nothing_taken(); }
   void submit_empty_if_wanted();
   void close_active_if_due();
