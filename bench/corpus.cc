@@ -38,7 +38,7 @@ const std::vector<Source>& sources() {
   return all;
 }
 
-constexpr std::array<std::string_view, 5> names{"logs", "json", "source", "compressed", "random"};
+constexpr std::array<std::string_view, 5> named_corpora{"logs", "json", "source", "compressed", "random"};
 
 // Less of it says nothing: it would be the same bytes again and again in one batch.
 constexpr std::size_t bytes_min = std::size_t{512} << 10;
@@ -97,7 +97,7 @@ void cut(Corpus& corpus, bool is_text) {
 
 }  // namespace
 
-std::span<const std::string_view> corpus_names() { return names; }
+std::span<const std::string_view> corpus_names() { return named_corpora; }
 
 Result<Corpus> load_corpus(std::string_view name, std::size_t bytes_max) {
   const auto source = std::ranges::find(sources(), name, &Source::name);
