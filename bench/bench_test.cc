@@ -4,6 +4,7 @@
 
 #include "bench/append.h"
 #include "bench/check.h"
+#include "bench/compression.h"
 #include "bench/open.h"
 #include "bench/plot.h"
 #include "bench/recover.h"
@@ -135,6 +136,36 @@ TEST(Seek, TakesMoreRoundTripsOnlyWithTheLogarithm) {
   const std::uint64_t look = figures.by_offset.requests - figures.one_record.requests + 1;
   EXPECT_LE(look, 2 * 64 + 10U);
   EXPECT_LE(figures.by_time.requests, look + search);
+}
+
+TEST(Compression, IsMeasuredOnWhatComesBack) {
+  Corpus corpus{.name = "columns", .bytes = std::vector<std::byte>(1 << 20), .records = {}};
+  for (std::size_t i = 0; i < corpus.bytes.size(); ++i) corpus.bytes[i] = static_cast<std::byte>(i / 7 % 90);
+  for (std::size_t at = 0; at + 999 < corpus.bytes.size(); at += 999)
+    corpus.records.push_back(std::span(corpus.bytes).subspan(at, 999));
+  Live live;
+  CompressionTrial trial{.store = open_store("mem://bench-compression").value(),
+                         .corpus = &corpus,
+                         .writer = {},
+                         .seconds = 20,
+                         .bytes_max = 5'000'000};
+  const CompressionFigures plain = compress_once(trial, live).value();
+  EXPECT_GE(plain.bytes, 5'000'000U);
+  EXPECT_NEAR(plain.ratio(), 1, 0.01);
+  trial.writer.compression = Compression::lz4;
+  trial.bytes_per_second = 50e6;
+  const CompressionFigures packed = compress_once(trial, live).value();
+  EXPECT_GT(packed.ratio(), 3);
+  EXPECT_LT(packed.bytes_per_second(), 55e6);
+  EXPECT_GT(packed.ack_us.count(), 100U);
+}
+
+TEST(Corpus, OfRandomBytesIsAlwaysThere) {
+  const Corpus corpus = load_corpus("random", 1 << 20).value();
+  std::size_t bytes = 0;
+  for (const auto& record : corpus.records) bytes += record.size();
+  EXPECT_EQ(bytes, corpus.bytes.size());
+  EXPECT_FALSE(load_corpus("no such", 1 << 20));
 }
 
 TEST(Plot, IsSvgWithACurveForEachThatHasValues) {

@@ -7,7 +7,7 @@ namespace varve::bench {
 
 namespace {
 
-constexpr auto patience = std::chrono::minutes(5);
+constexpr auto writer_patience = std::chrono::minutes(5);
 
 class VarveWriter final : public Contestant {
  public:
@@ -20,13 +20,13 @@ class VarveWriter final : public Contestant {
       const Result<Offset> appended = writer_->append(records.front(), told);
       if (appended) return {};
       if (appended.error().code() != Code::over_capacity) return appended.error();
-      const Result<Offset> waited = writer_->append_wait(records.front(), patience, told);
+      const Result<Offset> waited = writer_->append_wait(records.front(), writer_patience, told);
       return waited ? Result<void>() : Result<void>(waited.error());
     }
     return until_there_is_room([&] { return writer_->append_batch(records, told); });
   }
 
-  Result<void> finish() override { return writer_->close(patience); }
+  Result<void> finish() override { return writer_->close(writer_patience); }
 
  private:
   // Waiting variants exist for single records only. These wait for durability to move instead, and not
@@ -37,7 +37,7 @@ class VarveWriter final : public Contestant {
     for (auto waited = std::chrono::milliseconds(0);; waited += pause) {
       const auto done = attempt();
       if (done) return {};
-      if (done.error().code() != Code::over_capacity || waited > patience) return done.error();
+      if (done.error().code() != Code::over_capacity || waited > writer_patience) return done.error();
       const Offset durable = writer_->status().durable_offset;
       const Result<void> moved = writer_->wait_durable(durable + 1, pause);
       if (!moved && moved.error().code() != Code::timed_out) return moved;

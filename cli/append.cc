@@ -177,6 +177,7 @@ void add_tuning(Command& command, WriterOptions& writer) {
            "how long one upload is tried before giving up;\n"
            "0: for ever (2min)")
       .in_milliseconds(UINT32_MAX);
+  command.add_compression(writer);
   command.add_flag("--must-exist", writer.must_exist, "fail if there is no such log, rather than create it");
 }
 

@@ -115,6 +115,26 @@ void Command::add_framing(Framing& framing) {
       ->type_name("lines|length|file");
 }
 
+void Command::add_compression(WriterOptions& writer) {
+  static const std::map<std::string, Compression> compressions = [] {
+    std::map<std::string, Compression> by_name;
+    for (const Compression each :
+         {Compression::none, Compression::lz4, Compression::zstd, Compression::adaptive}) {
+      by_name.emplace(to_string(each), each);
+    }
+    return by_name;
+  }();
+  app_->add_option_function<std::string>(
+          "--compression", [&writer](const std::string& name) { writer.compression = compressions.at(name); },
+          "how batches are compressed (none); adaptive: by what is\n"
+          "cheapest at the moment, CPU or the line to the store")
+      ->check(CLI::IsMember(std::vector<std::string>{"none", "lz4", "zstd", "adaptive"}).description(""))
+      ->type_name("none|lz4|zstd|adaptive");
+  add("--compression-level", writer.compression_level, "how thorough zstd is, -7 to 19 (3)")
+      .between(-7, 19)
+      .shown_as("N");
+}
+
 void Command::add_json(bool& json) { add_flag("--json", json, "print JSON"); }
 
 void Command::runs(std::function<ExitCode()> work, ExitCode& exit_code) {

@@ -11,6 +11,7 @@
 
 #include "cli/exit_codes.h"
 #include "cli/framing.h"
+#include "varve/writer.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): theirs
 class App;
@@ -64,6 +65,8 @@ class Command {
   // What several commands take.
   void add_log(std::string& log);
   void add_framing(Framing& framing);
+  /// --compression and --compression-level.
+  void add_compression(WriterOptions& writer);
   void add_json(bool& json);
 
   /// What the command does, once everything is parsed.

@@ -13,7 +13,7 @@ namespace varve::cli {
 namespace {
 
 constexpr const char* about =
-    R"(Measure appending, reading, following, opening and seeking.
+    R"(Measure appending, compressing, reading, following, opening and seeking.
 
 Each workload runs several rounds in a log of its own under the store, deleted afterwards, and verifies
 what it wrote: a run whose records do not come back right prints no figure. Baselines run in the same
@@ -68,6 +68,7 @@ void add_load_options(Command& command, BenchOptions& options) {
       .between(1, 1024)
       .shown_as("N");
   command.add("--linger-ms", options.writer.linger_ms, "as for `append` (default 2)").in_milliseconds(60'000);
+  command.add_compression(options.writer);
 }
 
 RoundProgress::RoundProgress(std::string what, const bench::Live& live)
@@ -106,6 +107,7 @@ void add_bench(Command& commands, ExitCode& exit_code) {
   Command command = commands.add_command("bench", about, examples);
   command.needs_subcommand();
   add_bench_append(command, exit_code);
+  add_bench_compression(command, exit_code);
   add_bench_recover(command, exit_code);
   add_bench_tail(command, exit_code);
   add_bench_open(command, exit_code);

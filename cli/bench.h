@@ -52,6 +52,7 @@ void add_latency(nlohmann::ordered_json& json, const std::string& name, const be
 void add_use(nlohmann::ordered_json& json, const bench::StoreUse& use);
 
 void add_bench_append(Command& bench, ExitCode& exit_code);
+void add_bench_compression(Command& bench, ExitCode& exit_code);
 void add_bench_recover(Command& bench, ExitCode& exit_code);
 void add_bench_tail(Command& bench, ExitCode& exit_code);
 void add_bench_open(Command& bench, ExitCode& exit_code);

@@ -73,6 +73,20 @@ class Append(LogTest):
         self.assertIn("in the middle of record 2", self.stderr)
         self.assertEqual(self.varve("cat", self.log), "one\n")
 
+    def test_compressed_records_come_back_as_they_were(self):
+        lines = "".join(f"line {number} of many that are much alike\n" for number in range(3000))
+        for compression in ("none", "lz4", "zstd", "adaptive"):
+            log = f"{self.log}-{compression}"
+            self.varve("append", log, "--compression", compression, input=lines)
+            self.assertEqual(self.varve("cat", log), lines)
+            self.assertEqual(self.varve("get", log, "1234"), "line 1234 of many that are much alike\n")
+            self.assertIn("3,000 records", self.varve("verify", log))
+            dumped = self.varve("dump", f"{log}#64")
+            if compression in ("lz4", "zstd"):
+                self.assertRegex(dumped, rf"compressed +{compression}, from \d+ bytes to \d+ %")
+            elif compression == "none":
+                self.assertNotIn("compressed", dumped)
+
     def test_events_are_told_as_much_as_is_asked_for(self):
         self.append("one")
         self.assertNotIn("opened", self.stderr)

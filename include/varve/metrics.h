@@ -79,12 +79,15 @@ struct WriterMetrics {
   std::uint64_t record_bytes = 0;  ///< as stored: with a record's header and padding
   std::uint64_t objects = 0;       ///< those without records included (trims, the last one)
   std::uint64_t object_bytes = 0;
+  std::uint64_t lz4_objects = 0;  ///< of these, compressed so
+  std::uint64_t zstd_objects = 0;
   /// How full the objects' batches were, in percent of `WriterOptions::batch_bytes`; a record in an
   /// object of its own may be more than 100.
   Histogram batch_fill_percent;
 
   // Where an object's time went. Together: from a batch's first record to its acknowledgement.
   Histogram queue_us;       ///< first append to upload: company, pacing, a full window (in whole ms)
+  Histogram compress_us;    ///< within that: being compressed, of objects where it was tried
   Histogram upload_us;      ///< upload to stored, tries and waits between them included
   Histogram order_wait_us;  ///< stored to durable: until all objects before it are stored
   Histogram callback_us;    ///< durable to told: callbacks of batches before it and its own

@@ -12,8 +12,8 @@
 namespace varve {
 
 struct PointReaderOptions {
-  /// What is kept of headers and indexes at most. An object whose records are read takes some 400 bytes and
-  /// 8 for each 64 KiB of records; one that a search passed, 400. 0: nothing is kept.
+  /// What is kept of headers and indexes at most. An object whose records are read takes some 500 bytes and
+  /// 8 for each 64 KiB of records, and for each block; one that a search passed, 400. 0: nothing is kept.
   std::size_t cache_bytes = std::size_t{4} << 20;
 
   /// How long `open`, or one `read`, asks the store again while that fails in ways that may pass. 0: for
@@ -31,9 +31,10 @@ struct OwnedRecord : Record {
 ///
 /// What a read costs: one GET of at most 64 KiB and one record, where the record's object is known from an
 /// earlier read. Else the object is searched for: one GET of 256 bytes in each of log9(objects in the epoch)
-/// round trips, eight side by side; then one GET for its index, if it is longer than 64 KiB. What a search
-/// saw is kept, so that the next one is shorter. Offsets beyond the end as last seen look at the log anew, as
-/// `open` does: three or four round trips.
+/// round trips, eight side by side; then one GET for its index, if it is longer than 64 KiB, or compressed.
+/// Of a compressed object the blocks that hold these bytes are fetched instead: mostly one, of 256 KiB before
+/// it was compressed. What a search saw is kept, so that the next one is shorter. Offsets beyond the end as
+/// last seen look at the log anew, as `open` does: three or four round trips.
 ///
 /// Thread-safe; reads of several threads go on side by side.
 class PointReader {

@@ -35,7 +35,8 @@ struct ReaderOptions {
   /// False: `next` ends at the log's present tail. True: it waits there for more.
   bool follow = false;
 
-  /// How many bytes are fetched ahead of the object being read at most (one object always may be).
+  /// How many bytes are fetched ahead of the object being read at most (one object always may be). Compressed
+  /// ones count as they are stored: only the object being read is decompressed, into memory of its own.
   std::size_t read_ahead_bytes = std::size_t{64} << 20;
 
   /// How many GETs are in flight at most. 1 to 256.

@@ -106,6 +106,14 @@ void varve_log_free(varve_log* log);
 
 typedef struct varve_writer varve_writer;
 
+/* How batches are compressed; what each means: varve/writer.h. */
+typedef enum varve_compression {
+  VARVE_UNCOMPRESSED = 0,
+  VARVE_LZ4 = 1,
+  VARVE_ZSTD = 2,
+  VARVE_ADAPTIVE = 3
+} varve_compression;
+
 typedef struct varve_writer_options {
   size_t struct_bytes; /* set by varve_writer_options_init */
   size_t batch_bytes;
@@ -118,6 +126,8 @@ typedef struct varve_writer_options {
   uint32_t open_timeout_ms;
   uint32_t checkpoint_every_objects;
   bool must_exist;
+  varve_compression compression;
+  int32_t compression_level; /* with VARVE_ZSTD: -7 to 19; 0: its usual */
 } varve_writer_options;
 
 /* Sets all to the defaults (varve/writer.h). `struct_bytes` is `sizeof *options`. */

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "varve/event.h"
@@ -23,6 +24,18 @@ namespace varve {
 
 /// The largest record, in bytes (64 MiB). The smallest has none.
 inline constexpr std::size_t max_record_bytes = std::size_t{64} << 20;
+
+/// How a writer compresses batches before it uploads them. Each object says how it is; readers need not be
+/// told. Programs older than compression refuse such objects as made by a newer program.
+enum class Compression : std::uint8_t {
+  none,      ///< stored as appended, uploaded from where it was appended
+  lz4,       ///< little CPU
+  zstd,      ///< smaller, more CPU
+  adaptive,  ///< by what is cheapest now: CPU, the line to the store, or neither (docs/architecture.md)
+};
+
+/// The enumerator's name: "adaptive".
+[[nodiscard]] std::string_view to_string(Compression compression) noexcept;
 
 /// How a writer collects, uploads, waits and gives up. The defaults suit S3.
 struct WriterOptions {
@@ -55,6 +68,13 @@ struct WriterOptions {
   /// included; at least `batch_bytes`. Beyond it, `append` says `over_capacity`. The process uses
   /// at most this + (window + 2) x batch_bytes for buffers.
   std::size_t buffered_bytes_max = std::size_t{512} << 20;
+
+  /// Batches that do not shrink are stored as they are, whatever this says. Costs threads, one for each
+  /// core up to four, and some MiB for each; batches are compressed where they lie, so no other memory.
+  Compression compression = Compression::none;
+
+  /// With `zstd`, how thorough: -7 (fast) to 19. 0: zstd's usual, 3. With others it means nothing.
+  int compression_level = 0;
 
   /// How long one object's upload is tried before the writer gives up for good. 0: for ever.
   std::uint32_t give_up_ms = 120'000;

@@ -259,6 +259,19 @@ TEST_F(CInterface, NullWhereSomethingBelongs) {
   varve_writer_free(writer);
 }
 
+TEST_F(CInterface, CompressionIsAnOption) {
+  varve_writer_options options;
+  varve_writer_options_init(&options, sizeof options);
+  EXPECT_EQ(options.compression, VARVE_UNCOMPRESSED);
+  options.compression = VARVE_ZSTD;
+  options.compression_level = 20;
+  varve_writer* writer = nullptr;
+  EXPECT_EQ(varve_writer_open(log_, &options, &writer, &failure_), VARVE_INVALID_ARGUMENT);
+  options.compression_level = 19;
+  EXPECT_EQ(varve_writer_open(log_, &options, &writer, &failure_), VARVE_OK) << failure_.message();
+  varve_writer_free(writer);
+}
+
 TEST_F(CInterface, OptionsOfOtherVersions) {
   varve_writer* writer = nullptr;
   varve_writer_options options{};

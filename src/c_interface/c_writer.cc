@@ -30,8 +30,15 @@ varve_writer_options writer_defaults() {
           .give_up_ms = defaults.give_up_ms,
           .open_timeout_ms = defaults.open_timeout_ms,
           .checkpoint_every_objects = defaults.checkpoint_every_objects,
-          .must_exist = defaults.must_exist};
+          .must_exist = defaults.must_exist,
+          .compression = static_cast<varve_compression>(defaults.compression),
+          .compression_level = defaults.compression_level};
 }
+
+static_assert(VARVE_UNCOMPRESSED == static_cast<int>(Compression::none));
+static_assert(VARVE_LZ4 == static_cast<int>(Compression::lz4));
+static_assert(VARVE_ZSTD == static_cast<int>(Compression::zstd));
+static_assert(VARVE_ADAPTIVE == static_cast<int>(Compression::adaptive));
 
 WriterOptions in_cpp(const varve_writer_options& options) {
   WriterOptions result;
@@ -45,6 +52,8 @@ WriterOptions in_cpp(const varve_writer_options& options) {
   result.open_timeout_ms = options.open_timeout_ms;
   result.checkpoint_every_objects = options.checkpoint_every_objects;
   result.must_exist = options.must_exist;
+  result.compression = static_cast<Compression>(options.compression);
+  result.compression_level = options.compression_level;
   return result;
 }
 

@@ -55,6 +55,9 @@ Header Appender::submit(const BatchShape& batch, std::int64_t now_unix_ms, std::
   header.window = next_.window;
   header.body_end = batch.body_end;
   header.object_bytes = batch.object_bytes;
+  header.codec = batch.codec;
+  header.block_log2 = batch.block_log2;
+  header.packed_end = batch.packed_end;
   header.start_offset = start_offset_;
   header.lowest_live = std::min(lowest_live_, anchor_);
   header.anchor = anchor_;

@@ -30,6 +30,9 @@ struct BatchShape {
   std::uint64_t object_bytes = 0;
   std::int64_t first_append_unix_ms = 0;
   bool closing = false;  ///< the last of this writer
+  format::Codec codec = format::Codec::none;
+  std::uint32_t block_log2 = 0;  ///< as in the header; 0 if it is not compressed
+  std::uint64_t packed_end = 0;
 };
 
 /// What the driver is to do. Puts refer to objects by seq: the driver holds their bytes.

@@ -94,7 +94,9 @@ TEST(Exporter, ShowsAWriterAndItsLogFromOutside) {
   for (const char* line :
        {"varve_writer_durable_offset{log=\"mem://exporter-test/log\",by=\"writer\"} 1\n",
         "varve_writer_records_total{log=\"mem://exporter-test/log\",by=\"writer\"} 1\n",
-        "# TYPE varve_writer_upload_seconds histogram\n", "varve_reader_records_total{",
+        "varve_writer_zstd_objects_total{log=\"mem://exporter-test/log\",by=\"writer\"} 0\n",
+        "# TYPE varve_writer_compress_seconds histogram\n", "# TYPE varve_writer_upload_seconds histogram\n",
+        "varve_reader_records_total{",
         "varve_requests_total{log=\"mem://exporter-test/log\",by=\"writer\",request=\"put\"} 2\n"}) {
     EXPECT_THAT(metrics, HasSubstr(line));
   }

@@ -97,12 +97,15 @@ void add_writer(Families& families, const std::string& log, const WriterStatus& 
   counter("varve_writer_record_bytes_total", "Bytes of these, as stored.", metrics.record_bytes);
   counter("varve_writer_objects_total", "Objects acknowledged.", metrics.objects);
   counter("varve_writer_object_bytes_total", "Bytes of these.", metrics.object_bytes);
+  counter("varve_writer_lz4_objects_total", "Of these, compressed with LZ4.", metrics.lz4_objects);
+  counter("varve_writer_zstd_objects_total", "Of these, compressed with zstd.", metrics.zstd_objects);
   counter("varve_writer_cut_objects_total", "Objects of an unfinished tail that opening cut off.",
           metrics.cut_objects);
   counter("varve_writer_slowdowns_total", "How often it began to wait for the store.", metrics.slowdowns);
   families.histogram("varve_writer_batch_fill_ratio", "How full batches were.", metrics.batch_fill_percent,
                      100, labels);
   seconds("varve_writer_queue_seconds", "From a batch's first record to its upload.", metrics.queue_us);
+  seconds("varve_writer_compress_seconds", "Of that, being compressed.", metrics.compress_us);
   seconds("varve_writer_upload_seconds", "From the upload to stored.", metrics.upload_us);
   seconds("varve_writer_order_wait_seconds", "From stored to durable.", metrics.order_wait_us);
   seconds("varve_writer_callback_seconds", "From durable to told.", metrics.callback_us);

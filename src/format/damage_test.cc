@@ -35,6 +35,17 @@ TEST(Damage, OfDataIsNoticed) {
       [](std::span<const std::byte> object) { return samples::read_data(object).has_value(); });
 }
 
+TEST(Damage, OfCompressedDataIsNoticed) {
+  for (const Codec codec : {Codec::lz4, Codec::zstd}) {
+    Header header = samples::data_header();
+    const Bytes object =
+        samples::packed_object(header, samples::wordy_claims(), {.codec = codec, .block_log2 = 16});
+    ASSERT_EQ(header.codec, codec);
+    expect_every_damage_noticed(
+        object, [](std::span<const std::byte> bytes) { return samples::read_data(bytes).has_value(); });
+  }
+}
+
 TEST(Damage, OfDataWithoutRecordsIsNoticed) {
   Header header = samples::data_header();
   expect_every_damage_noticed(samples::data_object(header, {}), [](std::span<const std::byte> object) {

@@ -15,17 +15,16 @@ namespace varve::format {
 namespace {
 
 constexpr std::string_view what = "object header";
-constexpr std::size_t reserved_bytes = 80;
+constexpr std::size_t reserved_bytes = 68;
 
 // Fields of the layout that are no part of `Header`.
 struct Fixed {
   std::uint32_t required_flags = 0;
   std::uint32_t length = header_bytes;
-  std::uint32_t codec = 0;  // 0: the body is as it is; the rest is kept for compression
 };
 
 /// The order of the fields behind magic and version: the layout, for both directions.
-void lay_out(auto& fields, auto& kind, auto& header, auto& fixed) {
+void lay_out(auto& fields, auto& kind, auto& codec, auto& header, auto& fixed) {
   fields.field(kind);
   fields.field(fixed.required_flags);
   fields.field(header.flags);
@@ -47,7 +46,9 @@ void lay_out(auto& fields, auto& kind, auto& header, auto& fixed) {
   fields.field(header.previous_hash);
   fields.field(header.created_unix_ms);
   fields.field(header.first_append_unix_ms);
-  fields.field(fixed.codec);
+  fields.field(codec);
+  fields.field(header.block_log2);
+  fields.field(header.packed_end);
   fields.zeros(reserved_bytes);
 }
 
@@ -60,9 +61,21 @@ std::string_view broken_rule_of_data(const Header& h) {
     return "there is a body just when there are records";
   if (h.body_end % 8 != 0) return "a body of records ends at a multiple of 8";
   if ((h.body_end - header_bytes) / 8 < h.record_count) return "a record takes 8 bytes at least";
-  if (h.object_bytes != h.body_end + trailer_bytes(index_entries(h.body_end))) {
+  if (h.object_bytes != h.stored_end() + trailer_bytes(h)) {
     return "a trailer as long as the body calls for ends the object";
   }
+  return {};
+}
+
+std::string_view broken_rule_of_blocks(const Header& h) {
+  if (h.codec == Codec::none) {
+    return h.block_log2 == 0 && h.packed_end == 0 ? "" : "without a codec there are no blocks";
+  }
+  if (h.kind != Kind::data || h.record_count == 0) return "only records are compressed";
+  if (h.block_log2 < block_log2_min || h.block_log2 > block_log2_max) return "a block has 64 KiB to 16 MiB";
+  if (h.body_end > header_bytes + packed_body_bytes_max) return "a body that is compressed has up to 128 MiB";
+  if (h.packed_end <= header_bytes || h.packed_end % 8 != 0) return "blocks end at a multiple of 8";
+  if (h.packed_end > h.body_end) return "a body that is compressed is no longer than before";
   return {};
 }
 
@@ -83,7 +96,8 @@ std::string_view broken_rule(const Header& h) {
   if (h.window < 1 || h.window > max_window) return "the window is 1 to 1024";
   if (h.seq > std::numeric_limits<Seq>::max() - h.window) return "there is a next seq";
   if (h.end_offset() < h.first_offset) return "there is a next offset";
-  if (h.body_end < header_bytes || h.body_end > h.object_bytes) return "the body is within the object";
+  if (const auto rule = broken_rule_of_blocks(h); !rule.empty()) return rule;
+  if (h.body_end < header_bytes || h.stored_end() > h.object_bytes) return "the body is within the object";
   if (h.object_bytes > max_object_bytes) return "an object is smaller than 4 GiB";
 
   if (h.lowest_live > h.anchor) return "what is live begins at or below the anchor";
@@ -108,8 +122,9 @@ void encode_header(const Header& header, std::span<std::byte, header_bytes> out)
   fields.bytes(std::as_bytes(std::span(object_magic)));
   fields.field(format_version);
   const auto kind = static_cast<std::uint16_t>(header.kind);
+  const auto codec = static_cast<std::uint32_t>(header.codec);
   const Fixed fixed;
-  lay_out(fields, kind, header, fixed);
+  lay_out(fields, kind, codec, header, fixed);
   finish_envelope(out);
 }
 
@@ -123,13 +138,15 @@ Result<Header> decode_header(std::span<const std::byte> object) {
 
   FieldReader fields(bytes.subspan(sizeof(object_magic) + sizeof(format_version)));
   std::uint16_t kind = 0;
+  std::uint32_t codec = 0;
   Header header;
   Fixed fixed;
-  lay_out(fields, kind, header, fixed);
+  lay_out(fields, kind, codec, header, fixed);
   header.kind = static_cast<Kind>(kind);
+  header.codec = static_cast<Codec>(codec);
 
   if (fixed.required_flags != 0) return unknown_required_flags(what, fixed.required_flags);
-  if (fixed.codec != 0) return unknown_codec(fixed.codec);
+  if (codec >= codecs) return unknown_codec(codec);
   if (!fields.only_zeros()) return reserved_bytes_used(what);
   if (fixed.length != header_bytes) {
     return Error(Code::corruption, fmt::format("the object header says that it has {} bytes, not {}",

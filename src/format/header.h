@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "format/codec.h"
 #include "varve/result.h"
 
 namespace varve {
@@ -38,6 +39,13 @@ inline constexpr std::uint32_t max_window = 1024;
 /// No object is longer: positions in it are 32 bits wide.
 inline constexpr std::uint64_t max_object_bytes = 0xffff'ffff;
 
+/// A compressed body is cut into blocks of 2^`block_log2` bytes.
+inline constexpr std::uint32_t block_log2_min = 16;
+inline constexpr std::uint32_t block_log2_max = 24;
+
+/// No body that is compressed has more bytes before that: who reads one knows what to expect.
+inline constexpr std::uint64_t packed_body_bytes_max = std::uint64_t{128} << 20;
+
 /// Bits of `Header::flags`, whose meaning every reader of version 1 knows.
 namespace flag {
 /// DATA: its writer ended here of its own will; nothing of its epoch follows.
@@ -59,7 +67,8 @@ struct Header {
   Offset first_offset = 0;  ///< of this object's first record; with none, of the next one
   std::uint32_t record_count = 0;
   std::uint32_t window = 0;        ///< W, the same in every object of a log
-  std::uint64_t body_end = 0;      ///< records, or the seal's body, are bytes [header_bytes, body_end)
+  std::uint64_t body_end = 0;      ///< records, or the seal's body, are bytes [header_bytes, body_end),
+                                   ///< of the object as it is before it is compressed
   std::uint64_t object_bytes = 0;  ///< the whole object, trailer included
 
   // What the writer knew when it made this header.
@@ -73,6 +82,12 @@ struct Header {
   std::int64_t created_unix_ms = 0;       ///< when the batch was closed; the writer's clock
   std::int64_t first_append_unix_ms = 0;  ///< when its first record came; 0 without records
 
+  Codec codec = Codec::none;
+  std::uint32_t block_log2 = 0;  ///< 0 with `Codec::none`
+  std::uint64_t packed_end = 0;  ///< blocks are bytes [header_bytes, packed_end); 0 with `Codec::none`
+
+  /// Where the trailer of DATA begins.
+  [[nodiscard]] std::uint64_t stored_end() const { return codec == Codec::none ? body_end : packed_end; }
   [[nodiscard]] bool has(std::uint32_t bit) const { return (flags & bit) != 0; }
   [[nodiscard]] Offset end_offset() const { return first_offset + record_count; }
 

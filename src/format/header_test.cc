@@ -63,8 +63,8 @@ TEST(Header, OfSomethingElseIsForeign) {
 TEST(Header, OfTheFutureAsksForAnUpgrade) {
   expect_error(with_byte(8, 2), Code::unsupported, "version 2, this program knows up to 1: upgrade");
   expect_error(with_byte(12, 1), Code::unsupported, "upgrade");
-  expect_error(with_byte(168, 1), Code::unsupported, "codec 1");
-  expect_error(with_byte(172, 1), Code::unsupported, "reserve");
+  expect_error(with_byte(168, 3), Code::unsupported, "codec 3");
+  expect_error(with_byte(184, 1), Code::unsupported, "reserve");
   expect_error(with_byte(251, 1), Code::unsupported, "reserve");
 }
 
@@ -113,6 +113,9 @@ TEST(Header, ThatNoWriterMakesIsCorruption) {
            Case{"anchor not durable", 120, 8, 191},
            Case{"durable beyond itself", 128, 8, 201},
            Case{"durable offset beyond itself", 136, 8, 5001},
+           Case{"a codec and no blocks", 168, 4, 1},
+           Case{"block size without a codec", 172, 4, 16},
+           Case{"blocks without a codec", 176, 8, 264},
        }) {
     Bytes bytes = encoded(sample());
     put(bytes, c.position, c.width, c.value);
@@ -121,6 +124,37 @@ TEST(Header, ThatNoWriterMakesIsCorruption) {
     EXPECT_EQ(decoded.error().code(), Code::corruption) << c.what;
     EXPECT_THAT(decoded.error().message(), HasSubstr("impossible")) << c.what;
   }
+}
+
+TEST(Header, OfCompressedDataIsHeldToItsOwnRules) {
+  Header header = samples::data_header();
+  samples::packed_object(header, samples::wordy_claims(), {.codec = Codec::lz4, .block_log2 = 16});
+  ASSERT_EQ(header.codec, Codec::lz4);
+  ASSERT_EQ(decode_header(encoded(header)).value(), header);
+  struct Case {
+    const char* what;
+    std::size_t position, width;
+    std::uint64_t value;
+  };
+  for (const Case& c : {
+           Case{"blocks too small", 172, 4, 15},
+           Case{"blocks too large", 172, 4, 25},
+           Case{"no blocks", 176, 8, header_bytes},
+           Case{"blocks out of step", 176, 8, header.packed_end + 4},
+           Case{"blocks of another length", 176, 8, header.packed_end - 8},
+           Case{"longer than before", 176, 8, header.body_end + 8},
+           Case{"a body larger than any", 88, 8, header_bytes + packed_body_bytes_max + 8},
+           Case{"no records", 80, 4, 0},
+       }) {
+    Bytes bytes = encoded(header);
+    put(bytes, c.position, c.width, c.value);
+    const auto decoded = decode_header(bytes);
+    ASSERT_FALSE(decoded) << c.what;
+    EXPECT_EQ(decoded.error().code(), Code::corruption) << c.what;
+  }
+  Bytes seal = encoded(seal_header(samples::first_seal_header(), samples::first_seal_body()));
+  put(seal, 168, 4, 1);
+  EXPECT_FALSE(decode_header(seal));
 }
 
 TEST(Header, OfASealIsHeldToItsOwnRules) {

@@ -3,6 +3,8 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <random>
+
 #include "format/samples.h"
 
 namespace varve::format {
@@ -60,6 +62,34 @@ RC_GTEST_PROP(RoundTrip, Data, ()) {
   const auto read = samples::read_data(samples::data_object(header, claims));
   RC_ASSERT(read.has_value());
   RC_ASSERT(read->header == header);
+  RC_ASSERT(read->payloads.size() == claims.size());
+  for (std::size_t i = 0; i < claims.size(); ++i) RC_ASSERT(read->payloads[i] == claims[i].payload);
+}
+
+RC_GTEST_PROP(RoundTrip, CompressedData, ()) {
+  Header header = any_data_header();
+  const Packing packing{.codec = *rc::gen::element(Codec::lz4, Codec::zstd),
+                        .level = static_cast<int>(up_to(6)) - 2,
+                        .block_log2 = 16 + static_cast<std::uint32_t>(up_to(2))};
+  std::vector<Claim> claims(1 + up_to(20));
+  std::minstd_rand noise(static_cast<std::minstd_rand::result_type>(up_to(1'000'000)));
+  for (Claim& claim : claims) {
+    claim.payload = Bytes(*rc::gen::element(up_to(40), up_to(100'000)), static_cast<std::byte>(up_to(255)));
+    if (*rc::gen::arbitrary<bool>())
+      std::ranges::generate(claim.payload, [&] { return static_cast<std::byte>(noise()); });
+    claim.unused = *rc::gen::element(std::size_t{0}, std::size_t{8}, std::size_t{80'000});
+  }
+  Header plain = header;
+  const Bytes as_is = samples::data_object(plain, claims);
+  const Bytes object = samples::packed_object(header, claims, packing);
+  RC_CLASSIFY(header.codec == Codec::none, "does not shrink");
+  const bool is_packed = header.codec != Codec::none;
+  RC_ASSERT((object.size() < as_is.size()) == is_packed);
+  if (!is_packed) RC_ASSERT(object == as_is);
+  const auto read = samples::read_data(object);
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(read->header == header);
+  RC_ASSERT(read->index == decode_trailer(as_is, plain).value());
   RC_ASSERT(read->payloads.size() == claims.size());
   for (std::size_t i = 0; i < claims.size(); ++i) RC_ASSERT(read->payloads[i] == claims[i].payload);
 }

@@ -69,11 +69,36 @@ Bytes data_object(Header& header, std::span<const Claim> claims) {
   return object;
 }
 
+Bytes packed_object(Header& header, std::span<const Claim> claims, const Packing& packing) {
+  Bytes object = data_object(header, claims);
+  const std::vector<IndexEntry> index = decode_trailer(object, header).value();
+  Packer packer;
+  const auto body = std::span(object).subspan(header_bytes, header.body_end - header_bytes);
+  const std::optional<PackedBody> packed = packer.pack(body, packing);
+  if (!packed) return object;
+  header.codec = packing.codec;
+  header.block_log2 = packing.block_log2;
+  header.packed_end = packed->packed_end;
+  header.object_bytes = packed->packed_end + trailer_bytes(header);
+  object.resize(header.object_bytes);
+  encode_trailer(index, packed->blocks, std::span(object).subspan(packed->packed_end));
+  encode_header(header, std::span(object).first<header_bytes>());
+  return object;
+}
+
 Result<DataRead> read_data(std::span<const std::byte> object) {
   const auto header = decode_header(object);
   if (!header) return header.error();
-  DataRead read{.header = *header, .payloads = {}, .index = {}};
-  RecordCursor cursor(object, *header);
+  DataRead read{.header = *header, .payloads = {}, .index = {}, .blocks = {}};
+  Bytes body;
+  std::span<const std::byte> records = object;
+  if (header->codec != Codec::none) {
+    body.resize(header->body_end);
+    if (const auto unpacked = unpack_body(object, *header, std::span(body).subspan(header_bytes)); !unpacked)
+      return unpacked.error();
+    records = body;
+  }
+  RecordCursor cursor(records, *header);
   for (;;) {
     const auto record = cursor.next();
     if (!record) return record.error();
@@ -83,6 +108,9 @@ Result<DataRead> read_data(std::span<const std::byte> object) {
   auto index = decode_trailer(object, *header);
   if (!index) return index.error();
   read.index = *std::move(index);
+  auto blocks = decode_blocks(object, *header);
+  if (!blocks) return blocks.error();
+  read.blocks = *std::move(blocks);
   return read;
 }
 
@@ -138,6 +166,13 @@ SealBody ahead_body() { return {.history = {}, .host = "harbour", .pid = 4713}; 
 
 std::vector<Claim> small_claims() {
   return {{.payload = bytes_of("one")}, {.payload = {}, .unused = 24}, {.payload = bytes_of("a third one")}};
+}
+
+std::vector<Claim> wordy_claims() {
+  std::vector<Claim> claims;
+  for (int i = 0; i < 40; ++i)
+    claims.push_back({.payload = bytes_of("line " + std::to_string(i) + " of much the same"), .unused = 0});
+  return claims;
 }
 
 Checkpoint checkpoint() {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "format/blocks.h"
 #include "format/checkpoint.h"
 #include "format/header.h"
 #include "format/records.h"
@@ -32,11 +33,15 @@ struct Claim {
 /// A whole DATA object; sets what of `header` follows from the records.
 Bytes data_object(Header& header, std::span<const Claim> claims);
 
+/// The same, compressed: with records that compress, as each of these tests has them.
+Bytes packed_object(Header& header, std::span<const Claim> claims, const Packing& packing);
+
 /// What reading a whole DATA object gives, trailer included.
 struct DataRead {
   Header header;
   std::vector<Bytes> payloads;
   std::vector<IndexEntry> index;
+  std::vector<BlockEntry> blocks;
 };
 [[nodiscard]] Result<DataRead> read_data(std::span<const std::byte> object);
 
@@ -48,6 +53,7 @@ struct DataRead {
 [[nodiscard]] Header ahead_header();
 [[nodiscard]] SealBody ahead_body();
 [[nodiscard]] std::vector<Claim> small_claims();
+[[nodiscard]] std::vector<Claim> wordy_claims();  ///< they compress
 [[nodiscard]] Checkpoint checkpoint();
 
 /// Makes the envelope's checksum hold again after a change to a header (or a checkpoint, all of it).

@@ -1,6 +1,7 @@
 // The end of a DATA object: a sparse index, so that one record can be fetched without the rest.
 //
 //   8 bytes for each stride of the body: u32 record, u32 position (`IndexEntry`)
+//   8 bytes for each block, if the body is compressed: u32 end, u32 CRC-32C (`BlockEntry`)
 //   u32 number of entries
 //   u32 CRC-32C of all before, from the first entry on
 //   8 bytes: `end_magic`
@@ -53,14 +54,39 @@ inline void index_record(std::span<IndexEntry> index, std::size_t begin, std::si
   if (begin == header_bytes && !index.empty()) index[0] = {.record = 0, .position = header_bytes};
 }
 
+/// One block of a compressed body (format/blocks.h).
+struct BlockEntry {
+  std::uint32_t end = 0;  ///< of its stored bytes, from the object's front; the next block begins there
+  std::uint32_t crc = 0;  ///< CRC-32C of its stored bytes
+
+  friend bool operator==(const BlockEntry&, const BlockEntry&) = default;
+};
+
+/// How many blocks the body is cut into; 0 if it is not compressed.
+[[nodiscard]] constexpr std::size_t block_count(const Header& header) {
+  if (header.codec == Codec::none) return 0;
+  const std::uint64_t block_bytes = std::uint64_t{1} << header.block_log2;
+  return (header.body_end - header_bytes + block_bytes - 1) / block_bytes;
+}
+
 /// What a trailer with `entries` entries takes.
 [[nodiscard]] constexpr std::size_t trailer_bytes(std::size_t entries) { return entries * 8 + 16; }
+/// Of a DATA object.
+[[nodiscard]] constexpr std::size_t trailer_bytes(const Header& header) {
+  return trailer_bytes(index_entries(header.body_end) + block_count(header));
+}
 
-/// Writes the trailer at `out` (exactly `trailer_bytes(index.size())` long).
+/// Writes the trailer at `out` (exactly as long as it takes).
 void encode_trailer(std::span<const IndexEntry> index, std::span<std::byte> out);
+void encode_trailer(std::span<const IndexEntry> index, std::span<const BlockEntry> blocks,
+                    std::span<std::byte> out);
 
 /// Reads the trailer of an object from `tail`: the object's last bytes, or all of it, as long as
 /// the trailer is in it. `header` is the object's. Errors: `corruption`.
 Result<std::vector<IndexEntry>> decode_trailer(std::span<const std::byte> tail, const Header& header);
+
+/// Reads the blocks from the same bytes: none if the body is not compressed. Each lies within the body,
+/// and takes at most what it takes when it is not compressed. Errors: `corruption`.
+Result<std::vector<BlockEntry>> decode_blocks(std::span<const std::byte> tail, const Header& header);
 
 }  // namespace varve::format

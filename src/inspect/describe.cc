@@ -8,6 +8,7 @@
 
 #include "format/checkpoint.h"
 #include "format/envelope.h"
+#include "format/trailer.h"
 #include "inspect/object_check.h"
 #include "varve/inspect.h"
 
@@ -61,7 +62,14 @@ void write_header(std::string& text, const Header& h) {
   write_line(text, "first offset", fmt::to_string(h.first_offset));
   write_line(text, "records", fmt::to_string(h.record_count));
   write_line(text, "body",
-             fmt::format("bytes {} to {} of {}", format::header_bytes, h.body_end, h.object_bytes));
+             fmt::format("bytes {} to {} of {}", format::header_bytes, h.stored_end(), h.object_bytes));
+  if (h.codec != format::Codec::none) {
+    const std::uint64_t body_bytes = h.body_end - format::header_bytes;
+    write_line(text, "compressed",
+               fmt::format("{}, from {} bytes to {} %, in {} blocks of {} KiB", to_string(h.codec),
+                           body_bytes, (h.packed_end - format::header_bytes) * 100 / body_bytes,
+                           block_count(h), (std::uint64_t{1} << h.block_log2) / 1024));
+  }
   write_line(text, "start offset", fmt::to_string(h.start_offset));
   write_line(text, "lowest live", fmt::to_string(h.lowest_live));
   write_line(text, "anchor", fmt::to_string(h.anchor));

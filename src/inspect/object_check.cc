@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "format/blocks.h"
 #include "format/records.h"
 #include "format/trailer.h"
 
@@ -34,8 +35,22 @@ class IndexFromRecords {
   std::size_t strides_ = 0;
 };
 
-void check_records(std::span<const std::byte> object, const format::Header& header, ObjectCheck& check) {
-  format::RecordCursor cursor(object, header);
+// The object as it was before it was compressed, without a trailer.
+Result<std::vector<std::byte>> unpacked(std::span<const std::byte> object, const format::Header& header) {
+  if (object.size() < header.object_bytes) {
+    return Error(Code::corruption,
+                 fmt::format("object {} is cut off, so its blocks cannot be read", header.seq));
+  }
+  std::vector<std::byte> whole(header.body_end);
+  const Result<void> done = format::unpack_body(object.first(header.object_bytes), header,
+                                                std::span(whole).subspan(format::header_bytes));
+  if (!done) return done.error();
+  return whole;
+}
+
+void check_records(std::span<const std::byte> object, std::span<const std::byte> records,
+                   const format::Header& header, ObjectCheck& check) {
+  format::RecordCursor cursor(records, header);
   IndexFromRecords expected(header);
   while (true) {
     const auto record = cursor.next();
@@ -69,8 +84,14 @@ ObjectCheck check_object(std::span<const std::byte> object, const format::Header
     check.damage.push_back(fmt::format("object {} is {} bytes long, its header says {}", header.seq,
                                        object.size(), header.object_bytes));
   }
-  if (header.kind == format::Kind::data) {
-    check_records(object, header, check);
+  if (header.kind == format::Kind::data && header.codec != format::Codec::none) {
+    if (const auto whole = unpacked(object, header)) {
+      check_records(object, *whole, header, check);
+    } else {
+      check.damage.push_back(whole.error().message());
+    }
+  } else if (header.kind == format::Kind::data) {
+    check_records(object, object, header, check);
   } else if (check.damage.empty()) {
     auto seal = format::decode_seal(object, header);
     if (seal) {

@@ -9,9 +9,11 @@ std::size_t KnownObjects::bytes_of(const Object& object) {
   constexpr std::size_t malloc_bytes = 16;
   constexpr std::size_t list_node = sizeof(Object) + 2 * sizeof(void*) + malloc_bytes;
   constexpr std::size_t map_node = sizeof(ByOffset::value_type) + 4 * sizeof(void*) + malloc_bytes;
-  constexpr std::size_t vector_itself = 3 * sizeof(void*) + 2 * malloc_bytes;
+  constexpr std::size_t index_itself = sizeof(ObjectIndex) + 3 * malloc_bytes;
   const std::size_t index_bytes =
-      object.index ? object.index->size() * sizeof(format::IndexEntry) + vector_itself : 0;
+      object.index ? object.index->records.size() * sizeof(format::IndexEntry) +
+                         object.index->blocks.size() * sizeof(format::BlockEntry) + index_itself
+                   : 0;
   return list_node + map_node + index_bytes;
 }
 

@@ -15,10 +15,16 @@
 
 namespace varve::reader {
 
+/// What an object's trailer says.
+struct ObjectIndex {
+  std::vector<format::IndexEntry> records;
+  std::vector<format::BlockEntry> blocks;  ///< none if it is not compressed
+};
+
 /// Not thread-safe.
 class KnownObjects {
  public:
-  using Index = std::shared_ptr<const std::vector<format::IndexEntry>>;
+  using Index = std::shared_ptr<const ObjectIndex>;
   struct Object {
     format::Header header;
     Index index;  ///< null: not known yet

@@ -14,7 +14,8 @@ format::Header header_of(Seq seq, Offset first_offset, std::uint32_t records) {
 }
 
 KnownObjects::Index index_of(std::size_t entries) {
-  return std::make_shared<const std::vector<format::IndexEntry>>(entries);
+  return std::make_shared<const ObjectIndex>(
+      ObjectIndex{.records = std::vector<format::IndexEntry>(entries), .blocks = {}});
 }
 
 std::vector<Seq> seqs(const std::vector<format::Header>& headers) {

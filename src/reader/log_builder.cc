@@ -29,14 +29,13 @@ T value_of(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-void write_index(std::span<const std::size_t> positions, const format::Header& header,
-                 std::span<std::byte> out) {
-  std::vector<format::IndexEntry> index(format::index_entries(header.body_end));
+std::vector<format::IndexEntry> index_of(std::span<const std::size_t> positions, std::size_t body_end) {
+  std::vector<format::IndexEntry> index(format::index_entries(body_end));
   for (std::size_t i = 0; i < positions.size(); ++i) {
-    const std::size_t end = i + 1 < positions.size() ? positions[i + 1] : header.body_end;
+    const std::size_t end = i + 1 < positions.size() ? positions[i + 1] : body_end;
     format::index_record(index, positions[i], end, static_cast<std::uint32_t>(i + 1));
   }
-  format::encode_trailer(index, out);
+  return index;
 }
 
 }  // namespace
@@ -63,19 +62,33 @@ Unstored BuiltWriter::make(std::size_t count, std::size_t record_bytes, bool clo
   chain::BatchShape shape;
   shape.record_count = static_cast<std::uint32_t>(count);
   shape.body_end = body_end;
-  shape.object_bytes = body_end + format::trailer_bytes(format::index_entries(body_end));
   shape.first_append_unix_ms = count == 0 ? 0 : log_->unix_ms_;
   shape.closing = closing;
-  const format::Header header = appender_.submit(shape, ++log_->unix_ms_, 0);
-  static_cast<void>(appender_.take_commands());
 
-  Unstored object{.seq = header.seq, .body = std::vector<std::byte>(shape.object_bytes)};
-  const std::span<std::byte> bytes(object.body);
-  format::encode_header(header, bytes.first<format::header_bytes>());
+  std::vector<std::byte> bytes(body_end);
   for (std::size_t i = 0; i < count; ++i) {
     format::write_record(&bytes[positions[i]], std::as_bytes(std::span(payloads[i])), first + i);
   }
-  write_index(positions, header, bytes.subspan(body_end));
+  std::optional<format::PackedBody> packed;
+  const auto body = std::span(bytes).subspan(format::header_bytes);
+  if (packing_.codec != format::Codec::none && count > 0) packed = format::Packer().pack(body, packing_);
+  if (packed) {
+    shape.codec = packing_.codec;
+    shape.block_log2 = packing_.block_log2;
+    shape.packed_end = packed->packed_end;
+    bytes.resize(packed->packed_end);
+  }
+  const std::vector<format::IndexEntry> index = index_of(positions, body_end);
+  const std::vector<format::BlockEntry> blocks = packed ? packed->blocks : std::vector<format::BlockEntry>();
+  const std::size_t stored_end = bytes.size();
+  bytes.resize(stored_end + format::trailer_bytes(index.size() + blocks.size()));
+  format::encode_trailer(index, blocks, std::span(bytes).subspan(stored_end));
+  shape.object_bytes = bytes.size();
+
+  const format::Header header = appender_.submit(shape, ++log_->unix_ms_, 0);
+  static_cast<void>(appender_.take_commands());
+  format::encode_header(header, std::span(bytes).first<format::header_bytes>());
+  Unstored object{.seq = header.seq, .body = std::move(bytes)};
   log_->extents_.push_back({.seq = header.seq, .begin = first, .end = first + count});
   return object;
 }

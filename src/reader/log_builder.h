@@ -10,6 +10,7 @@
 
 #include "chain/appender.h"
 #include "courier/courier.h"
+#include "format/blocks.h"
 #include "store/memory/memory_store.h"
 #include "varve/store.h"
 
@@ -29,6 +30,8 @@ class LogBuilder;
 /// A writer that took the log over. Must not outlive its builder.
 class BuiltWriter {
  public:
+  /// From now on objects are compressed, if that makes them shorter.
+  void pack_with(const format::Packing& packing) { packing_ = packing; }
   /// Makes the next object, with `count` records.
   Unstored make(std::size_t count, std::size_t record_bytes = 0, bool closing = false);
   /// Stores it, and tells the appender.
@@ -51,6 +54,7 @@ class BuiltWriter {
 
   LogBuilder* log_;
   chain::Appender appender_;
+  format::Packing packing_;
 };
 
 class LogBuilder {

@@ -11,6 +11,7 @@
 #include "chain/locate.h"
 #include "courier/ask.h"
 #include "courier/courier.h"
+#include "format/blocks.h"
 #include "format/records.h"
 #include "format/trailer.h"
 #include "reader/known_objects.h"
@@ -71,6 +72,8 @@ class PointReader::Impl {
   Result<KnownObjects::Index> index_of(const Header& header, Deadline deadline);
   Result<OwnedRecord> record_in(const Object& object, Offset offset, Deadline deadline);
   Result<Bytes> fetch(const Header& header, std::uint64_t begin, std::uint64_t end, Deadline deadline) const;
+  Result<Bytes> fetch_records(const Header& header, const reader::ObjectIndex& index, const Stretch& stretch,
+                              Deadline deadline) const;
   void forget(const Header& header);
   [[nodiscard]] Error outside(Offset offset, const TailView& view) const;
 
@@ -152,16 +155,18 @@ Result<PointReader::Impl::Object> PointReader::Impl::object_with(Offset offset, 
 
 Result<KnownObjects::Index> PointReader::Impl::index_of(const Header& header, Deadline deadline) {
   const std::size_t entries = format::index_entries(header.body_end);
-  if (entries == 1) {  // it can only be this
-    return std::make_shared<const std::vector<IndexEntry>>(
-        1, IndexEntry{.record = 0, .position = format::header_bytes});
+  if (entries == 1 && header.codec == format::Codec::none) {  // it can only be this
+    return std::make_shared<const reader::ObjectIndex>(
+        reader::ObjectIndex{.records = {{.record = 0, .position = format::header_bytes}}, .blocks = {}});
   }
-  const std::uint64_t begin = header.object_bytes - format::trailer_bytes(entries);
-  const Result<Bytes> trailer = fetch(header, begin, header.object_bytes, deadline);
+  const Result<Bytes> trailer = fetch(header, header.stored_end(), header.object_bytes, deadline);
   if (!trailer) return trailer.error();
-  auto index = format::decode_trailer(trailer->data, header);
-  if (!index) return index.error().with_context(courier_.name_of(header.seq));
-  return std::make_shared<const std::vector<IndexEntry>>(*std::move(index));
+  auto records = format::decode_trailer(trailer->data, header);
+  if (!records) return records.error().with_context(courier_.name_of(header.seq));
+  auto blocks = format::decode_blocks(trailer->data, header);
+  if (!blocks) return blocks.error().with_context(courier_.name_of(header.seq));
+  return std::make_shared<const reader::ObjectIndex>(
+      reader::ObjectIndex{.records = *std::move(records), .blocks = *std::move(blocks)});
 }
 
 Result<OwnedRecord> PointReader::Impl::record_in(const Object& object, Offset offset, Deadline deadline) {
@@ -174,8 +179,8 @@ Result<OwnedRecord> PointReader::Impl::record_in(const Object& object, Offset of
     const std::lock_guard lock(mutex_);
     known_.add(header, index);
   }
-  const Stretch stretch = stretch_of(*index, header, offset);
-  const Result<Bytes> bytes = fetch(header, stretch.from.position, stretch.to.position, deadline);
+  const Stretch stretch = stretch_of(index->records, header, offset);
+  const Result<Bytes> bytes = fetch_records(header, *index, stretch, deadline);
   if (!bytes) return bytes.error();
   format::RecordCursor records(bytes->data, header, stretch.from, stretch.to);
   while (true) {
@@ -202,6 +207,24 @@ Result<Bytes> PointReader::Impl::fetch(const Header& header, std::uint64_t begin
         courier_.get_part(header.seq, {.offset = begin, .length = end - begin}, std::move(done));
       },
       deadline);
+}
+
+// The bytes of a stretch; of a compressed object, out of the blocks that hold it.
+Result<Bytes> PointReader::Impl::fetch_records(const Header& header, const reader::ObjectIndex& index,
+                                               const Stretch& stretch, Deadline deadline) const {
+  if (header.codec == format::Codec::none)
+    return fetch(header, stretch.from.position, stretch.to.position, deadline);
+  const format::BlockRange range = format::blocks_around(header, stretch.from.position, stretch.to.position);
+  const format::Extent at = format::stored_extent(index.blocks, range);
+  const Result<Bytes> stored = fetch(header, at.begin, at.end, deadline);
+  if (!stored) return stored.error();
+  const format::Extent to = format::body_extent(header, range);
+  const auto unpacked = std::make_shared<std::vector<std::byte>>(to.end - to.begin);
+  const Result<void> done = format::unpack(stored->data, header, index.blocks, range, *unpacked);
+  if (!done) return done.error().with_context(courier_.name_of(header.seq));
+  const auto part = std::span<const std::byte>(*unpacked).subspan(
+      stretch.from.position - to.begin, stretch.to.position - stretch.from.position);
+  return Bytes{.data = part, .owner = unpacked};
 }
 
 void PointReader::Impl::forget(const Header& header) {

@@ -22,6 +22,7 @@ using store::RequestKind;
 using testing::BuiltWriter;
 using testing::LogBuilder;
 using testing::payload_of;
+using testing::Unstored;
 
 std::string text_of(const OwnedRecord& record) {
   return {reinterpret_cast<const char*>(record.data.data()), record.data.size()};
@@ -101,6 +102,28 @@ TEST(PointReader, ALargeObjectsIndexLeadsToTheRecord) {
 }
 
 // Cold: 8 or 9 headers in each round of log9(objects), an index, a record.
+// 64 KiB blocks of records that shrink to a few hundred bytes each.
+TEST(PointReader, OfACompressedObjectFetchesABlockOrTwo) {
+  for (const format::Codec codec : {format::Codec::lz4, format::Codec::zstd}) {
+    Counted counted;
+    BuiltWriter writer = counted.log.open();
+    writer.pack_with({.codec = codec, .level = 1, .block_log2 = 16});
+    constexpr std::size_t records = 500;
+    constexpr std::size_t record_bytes = 5'000;
+    const Unstored object = writer.make(records, record_bytes);
+    writer.land(object);
+    ASSERT_LT(object.body.size(), records * record_bytes / 10);
+    const auto reader = open_points(counted.log);
+    expect_record(*reader, 0, record_bytes);
+    const std::uint64_t requests = counted.requests();
+    const std::uint64_t bytes = counted.got_bytes();
+    expect_record(*reader, 250, record_bytes);
+    EXPECT_EQ(counted.requests() - requests, 1U);
+    EXPECT_LT(counted.got_bytes() - bytes, object.body.size() / 10);
+    for (Offset offset = 0; offset < records; ++offset) expect_record(*reader, offset, record_bytes);
+  }
+}
+
 TEST(PointReader, ASearchAsksForFewHeadersAndTheNextForFewer) {
   Counted counted;
   BuiltWriter writer = counted.log.open();

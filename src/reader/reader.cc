@@ -17,6 +17,7 @@
 #include "reader/polling.h"
 #include "reader/progress.h"
 #include "reader/read_ahead.h"
+#include "reader/unpacked.h"
 #include "result/no_memory.h"
 #include "result/plant.h"
 
@@ -48,11 +49,15 @@ constexpr std::uint32_t doubts_before_damage = 3;
 // And after so many that each led elsewhere, without a record or the tail between them.
 constexpr std::uint32_t doubts_max = 16;
 
-// Records from `target` on, if the object has an index that leads there; else from its front.
-format::RecordCursor cursor_near(std::span<const std::byte> object, const format::Header& header,
-                                 Offset target) {
-  if (target > header.first_offset && object.size() == header.object_bytes) {
-    if (const auto index = format::decode_trailer(object, header)) {
+// What is kept of the memory that objects are decompressed into: enough for a usual one, and the next.
+constexpr std::size_t kept_bytes_max = std::size_t{24} << 20;
+
+// Records from `target` on, if the object, as it is stored, has an index that leads there; else from the
+// front of `object`, which is decompressed.
+format::RecordCursor cursor_near(std::span<const std::byte> stored, std::span<const std::byte> object,
+                                 const format::Header& header, Offset target) {
+  if (target > header.first_offset && stored.size() == header.object_bytes) {
+    if (const auto index = format::decode_trailer(stored, header)) {
       const Offset wanted = target - header.first_offset;
       const auto after = std::ranges::upper_bound(*index, wanted, {}, &format::IndexEntry::record);
       if (after != index->begin()) {
@@ -108,6 +113,7 @@ class Reader::Impl {
   Position at_;                // the place after the object being read
   std::optional<Seq> before_;  // the chain object before `at_`, if it was seen
   Bytes object_;               // being read
+  std::shared_ptr<store::BodyMemory> memory_ = store::BodyMemory::create(kept_bytes_max);  // of `object_`
   Seq object_seq_ = 0;
   std::optional<format::RecordCursor> cursor_;  // in `object_`
   std::int64_t time_unix_ms_ = 0;               // of `object_`
@@ -210,6 +216,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
       const Result<bool> entered = enter(**std::move(object));
       if (entered && *entered) return Halt::none;
       if (entered) continue;
+      if (entered.error().code() == Code::no_memory) return entered.error();
       doubt = entered.error();
     }
     const Result<Verdict> verdict = judge(*doubt, deadline);
@@ -246,7 +253,16 @@ Result<bool> Reader::Impl::enter(Bytes object) {
   if (!next) return next.error();
   const bool has_records = header->kind == format::Kind::data && header->end_offset() > offset_;
   // What may throw comes before the first step: else the records here would be passed over.
-  if (has_records) cursor_.emplace(cursor_near(object.data, *header, offset_));
+  Bytes readable;
+  if (has_records) {
+    Result<Bytes> found = reader::unpacked(object, *header, *memory_);
+    if (!found) {
+      if (found.error().code() != Code::no_memory) progress_.damaged();
+      return found.error();
+    }
+    readable = *std::move(found);
+    cursor_.emplace(cursor_near(object.data, readable.data, *header, offset_));
+  }
   before_ = at_.seq;
   at_ = *next;
   object_seq_ = header->seq;
@@ -255,9 +271,9 @@ Result<bool> Reader::Impl::enter(Bytes object) {
   if (!has_records) return false;
   doubts_ = 0;
   time_unix_ms_ = header->created_unix_ms;
-  object_ = std::move(object);
+  object_ = std::move(readable);
   const Offset wanted = std::max(header->first_offset, offset_);
-  progress_.begun(wanted, header->end_offset() - wanted, object_.data.size());
+  progress_.begun(wanted, header->end_offset() - wanted, object.data.size());
   return true;
 }
 

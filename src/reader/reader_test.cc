@@ -148,6 +148,25 @@ TEST(Reader, OpensAtEveryOffset) {
   }
 }
 
+TEST(Reader, ReadsCompressedObjectsFromEveryOffset) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  for (const format::Codec codec : {format::Codec::lz4, format::Codec::none, format::Codec::zstd}) {
+    writer.pack_with({.codec = codec, .level = 1, .block_log2 = 16});
+    for (int i = 0; i < 3; ++i) writer.put(10, 20'000);
+  }
+  const auto all = open_reader(log);
+  for (Offset offset = 0; offset < 90; offset += 7) {
+    const auto reader = open_reader(log, {.from = offset});
+    for (Offset at = offset; at < 90; ++at) {
+      const auto record = reader->next(long_enough);
+      ASSERT_TRUE(record && *record);
+      ASSERT_EQ((*record)->offset, at);
+      ASSERT_EQ(text_of((*record)->data), payload_of(at, 20'000));
+    }
+  }
+}
+
 TEST(Reader, BeginsSoManyRecordsBeforeTheEnd) {
   LogBuilder log;
   BuiltWriter writer = log.open();
@@ -383,6 +402,21 @@ TEST(ReaderDamage, EachRecordIsChecked) {
     EXPECT_EQ(read_to_error(*reader).message(), error.message());
     log.flip_bit(seq, damage);
   }
+}
+
+TEST(ReaderDamage, ADamagedBlockIsNamed) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  writer.pack_with({.codec = format::Codec::zstd, .level = 1, .block_log2 = 16});
+  const Seq seq = writer.put(10, 20'000);
+  log.flip_bit(seq, format::header_bytes + 30);
+  const auto reader = open_reader(log);
+  const Error error = read_to_error(*reader);
+  EXPECT_EQ(error.code(), Code::corruption);
+  EXPECT_EQ(reader->position(), 0U);
+  EXPECT_GT(reader->metrics().checksum_failures, 0U);
+  EXPECT_THAT(error.message(), HasSubstr("block 0 of object"));
+  EXPECT_THAT(error.message(), HasSubstr(log.courier().key_of(seq)));
 }
 
 TEST(ReaderDamage, AMissingObjectIsNamed) {

@@ -54,6 +54,8 @@ enum class Plant : std::uint8_t {
   // Formats.
   header_crc_unchecked,  ///< a damaged header is believed
   record_crc_unchecked,  ///< a damaged record is delivered
+  block_crc_unchecked,   ///< a damaged block is decompressed
+  block_length_trusted,  ///< a block that decompresses to less than its length is taken
   // Batches.
   claims_overlap,       ///< two threads may claim the same place
   committed_unwritten,  ///< a record is committed before its bytes are there
@@ -69,6 +71,7 @@ enum class Plant : std::uint8_t {
   told_after_close,     ///< `close` does not wait for the last callbacks
   rest_not_told,        ///< who is in flight when the writer fails never hears of it
   watermark_too_high,   ///< one record more counts as durable
+  packed_not_awaited,   ///< a batch overtakes one before it that is still being compressed
   nudge_forgotten,      ///< nobody wakes the pilot for a batch that was completed late
   // The reader.
   hole_skipped,          ///< reading goes on behind an object that is gone

@@ -132,6 +132,9 @@ class alignas(cache_line_bytes) Batch {
   }
   /// The records: bytes [header_bytes, body_end) of the object.
   [[nodiscard]] std::span<const std::byte> body() const { return {at(format::header_bytes), body_bytes_}; }
+  /// The same, to be compressed where it lies. From then on it is no body, and what is there instead ends
+  /// elsewhere: the functions below that begin at the body's end are for batches that are not compressed.
+  [[nodiscard]] std::span<std::byte> body_to_pack() const { return {at(format::header_bytes), body_bytes_}; }
   /// Where the body ends, from the object's front.
   [[nodiscard]] std::size_t body_end() const { return format::header_bytes + body_bytes_; }
   /// The sparse index, for the trailer.

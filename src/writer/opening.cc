@@ -65,6 +65,11 @@ Result<void> check(const WriterOptions& options) {
   if (const auto error = out_of_bounds("window", options.window, 1U, format::max_window)) return *error;
   if (const auto error = out_of_bounds("uploads_max", options.uploads_max, 0U, format::max_window))
     return *error;
+  if (const auto error = out_of_bounds("compression", static_cast<unsigned>(options.compression), 0U,
+                                       static_cast<unsigned>(Compression::adaptive))) {
+    return *error;
+  }
+  if (const auto error = out_of_bounds("compression_level", options.compression_level, -7, 19)) return *error;
   if (const auto error = out_of_bounds("put_burst", options.put_burst, 1.0, 1e9)) return *error;
   if (const auto error = out_of_bounds("puts_per_second", options.puts_per_second.value_or(0), 0.0, 1e9))
     return *error;

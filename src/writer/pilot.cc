@@ -24,6 +24,20 @@ Bytes empty_object() {
   return {*memory, memory};
 }
 
+// What a codec is asked for by name.
+constexpr int zstd_usual_level = 3;
+
+format::Packing packing_of(Compression compression, int level) {
+  switch (compression) {
+    case Compression::lz4:
+      return {.codec = format::Codec::lz4};
+    case Compression::zstd:
+      return {.codec = format::Codec::zstd, .level = level == 0 ? zstd_usual_level : level};
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options)
@@ -40,6 +54,15 @@ Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const 
                                .first_offset = ownership.next.offset},
                               *this)),
       watermark_(ownership.next.offset),
+      packing_(packing_of(options.compression, options.compression_level)),
+      compressor_(options.compression == Compression::none
+                      ? nullptr
+                      : std::make_unique<Compressor>(Compressor::usual_threads(),
+                                                     [mailbox = mailbox_] { mailbox->nudge(); })),
+      economy_(options.compression == Compression::adaptive
+                   ? std::optional<Economy>(Compressor::usual_threads())
+                   : std::nullopt),
+      taken_end_(ownership.next.offset),
       sweep_from_(ownership.swept_below),
       acknowledger_(std::make_unique<Acknowledger>(pool_, &stages_, courier::Bell::of(courier_.address()))) {
   publish();
@@ -91,7 +114,7 @@ void Pilot::run() {
 
 void Pilot::finish_if_closed() {
   if (appender_.ending()) {
-    finished_ = pool_->drained();
+    finished_ = drained();
   } else if (closing_ && appender_.closed()) {
     if (!leave_at_ms_) leave_at_ms_ = now_ms() + checkpoint_patience_ms;
     finished_ = !appender_.checkpoint_in_flight() || now_ms() >= *leave_at_ms_;
@@ -107,6 +130,7 @@ void Pilot::hear(std::vector<Letter> letters) {
 void Pilot::hear_one(PutAnswered& letter) {
   if (const auto flight = flights_.find(letter.seq); flight != flights_.end() && !letter.error) {
     stages_.stored(flight->second.course);
+    arrived(flight->second);
   }
   appender_.on_put(letter.seq, letter.error, now_ms());
 }
@@ -158,6 +182,7 @@ void Pilot::hear_one(AbandonWish& letter) {
 }
 
 void Pilot::submit_ready() {
+  if (compressor_) return submit_compressed();
   while (appender_.can_submit()) {
     Batch* batch = pool_->take_ready();
     if (batch == nullptr) return;
@@ -165,20 +190,83 @@ void Pilot::submit_ready() {
   }
 }
 
+// Into the compressor, and out of it, as far as there is room on both sides.
+void Pilot::submit_compressed() {
+  for (bool moved = true; moved;) {
+    moved = false;
+    if (Batch* const batch = compressor_->has_room() ? pool_->take_ready() : nullptr; batch != nullptr) {
+      hand_to_compressor(*batch);
+      moved = true;
+    }
+    // What waits here is compressed by what is known when it goes.
+    if (!appender_.can_submit() || line_is_full()) continue;
+    if (const auto compressed = compressor_->take()) {
+      submit_from(*compressed);
+      moved = true;
+    }
+  }
+}
+
+void Pilot::hand_to_compressor(Batch& batch) {
+  taken_end_ = batch.first_offset() + batch.records();
+  if (!economy_) return compressor_->add(batch, fixed_order(packing_));
+  const bool others_wait =
+      pool_->oldest_closed() != nullptr || !appender_.can_submit() || line_is_full() || !compressor_->empty();
+  compressor_->add(batch, economy_->order(batch.body_bytes(), others_wait, Clock::now()));
+}
+
+void Pilot::submit_from(const Compressed& compressed) {
+  const std::uint64_t bytes = compressed.batch->body_bytes();
+  if (compressed.took.count() > 0)
+    stages_.packed(compressed.is_packed ? compressed.packing.codec : format::Codec::none, compressed.took);
+  if (economy_) {
+    economy_->done(
+        {.packing = compressed.packing,
+         .bytes = bytes,
+         .packed_bytes = compressed.is_packed ? compressed.packed.packed_end - format::header_bytes : bytes,
+         .cpu = compressed.cpu,
+         .sample_cpu = compressed.sample_cpu,
+         .sampled = compressed.sampled});
+  }
+  submit(compressed.batch, &compressed);
+}
+
+void Pilot::arrived(Flight& flight) {
+  if (flight.departure) economy_->line().arrive(*flight.departure, Clock::now());
+  flight.departure.reset();
+}
+
+// Finishes the object that begins at the batch's front, but for its header.
+std::span<std::byte, format::header_bytes> Pilot::lay_out(Batch& batch, const Compressed* compressed,
+                                                          chain::BatchShape& shape) {
+  const std::span<const format::IndexEntry> index = batch.index();
+  shape.record_count = batch.records();
+  shape.body_end = batch.body_end();
+  shape.first_append_unix_ms = batch.first_append_unix_ms();
+  if (compressed == nullptr || !compressed->is_packed) {
+    format::encode_trailer(index, batch.trailer());
+    shape.object_bytes = batch.object_bytes();
+  } else {
+    const format::PackedBody& packed = compressed->packed;
+    shape.codec = compressed->packing.codec;
+    shape.block_log2 = compressed->packing.block_log2;
+    shape.packed_end = packed.packed_end;
+    const std::size_t trailer_bytes = format::trailer_bytes(index.size() + packed.blocks.size());
+    format::encode_trailer(index, packed.blocks, {batch.at(packed.packed_end), trailer_bytes});
+    shape.object_bytes = packed.packed_end + trailer_bytes;
+    VARVE_INVARIANT(shape.object_bytes < batch.object_bytes());
+  }
+  return batch.header();
+}
+
 // Gives the batch its place in the log and its header; an object without records if there is none.
-void Pilot::submit(Batch* batch) {
+void Pilot::submit(Batch* batch, const Compressed* compressed) {
   chain::BatchShape shape;
   Flight flight{.batch = batch, .object = {}};
   std::span<std::byte, format::header_bytes> front(static_cast<std::byte*>(nullptr), format::header_bytes);
   if (batch != nullptr) {
-    const std::span<const format::IndexEntry> index = batch->index();
-    format::encode_trailer(index, batch->trailer());
-    shape.record_count = batch->records();
-    shape.body_end = format::header_bytes + batch->body_bytes();
-    shape.object_bytes = batch->object_bytes();
-    shape.first_append_unix_ms = batch->first_append_unix_ms();
+    front = lay_out(*batch, compressed, shape);
     stages_.submitted(now_unix_ms() - shape.first_append_unix_ms);
-    front = batch->header();
     VARVE_INVARIANT(batch->first_offset() == appender_.end_offset());
   } else {
     flight.object = empty_object();
@@ -188,7 +276,7 @@ void Pilot::submit(Batch* batch) {
   }
   // The last object has no records, and is made when all before it are stored and it can say so: from
   // then on, whatever goes missing below it is known to be lost, not unfinished.
-  shape.closing = batch == nullptr && closing_ && pool_->drained() && appender_.in_flight() == 0;
+  shape.closing = batch == nullptr && closing_ && drained() && appender_.in_flight() == 0;
   const format::Header header = appender_.submit(shape, now_unix_ms(), now_ms());
   format::encode_header(header, front);
   if (batch != nullptr) flight.object = pool_->share(*batch, shape.object_bytes);
@@ -196,29 +284,32 @@ void Pilot::submit(Batch* batch) {
     if (batch != nullptr) acknowledger_->ended(*batch, std::nullopt);
     flight.batch = nullptr;
   }
+  if (economy_) flight.departure = economy_->line().depart(flight.object.data.size(), Clock::now());
   flights_.emplace(header.seq, std::move(flight));
   pacing_.spend(now_ms());
 }
 
 void Pilot::submit_empty_if_wanted() {
   if (!appender_.can_submit()) return;
-  const bool nothing_collected = !pool_->active() && pool_->oldest_closed() == nullptr;
+  const bool nothing_collected = !pool_->active() && pool_->oldest_closed() == nullptr && nothing_taken();
   if (!nothing_collected) return;
-  const bool close_now = closing_ && pool_->drained() && appender_.in_flight() == 0;
+  const bool close_now = closing_ && drained() && appender_.in_flight() == 0;
   if (close_now || appender_.trim_wants_object()) submit(nullptr);
 }
 
 void Pilot::close_active_if_due() {
   active_due_ms_.reset();
   if (!appender_.can_submit() || pool_->oldest_closed() != nullptr) return;
+  if (compressor_ && !compressor_->has_room()) return;
+  if (line_is_full()) return;
   const auto active = pool_->active();
   if (!active) return;
-  const bool hurry = closing_ || appender_.trim_wants_object() || flush_below_ > appender_.end_offset();
+  const bool hurry = closing_ || appender_.trim_wants_object() || flush_below_ > taken_end();
   const std::uint64_t now = now_ms();
   const std::uint64_t due =
       hurry ? now
             : pacing_.due_ms(std::min(first_record_ms_.load(std::memory_order_relaxed), now),
-                             appender_.in_flight() == 0, now);
+                             appender_.in_flight() == 0 && nothing_taken(), now);
   if (due > now) {
     active_due_ms_ = due;
     return;
@@ -249,6 +340,7 @@ void Pilot::carry_out(const Command& command) {
       });
     case Command::Kind::acknowledge: {
       Flight flight = std::move(flights_.extract(seq).mapped());
+      arrived(flight);
       const bool records = flight.batch != nullptr;
       stages_.acknowledged(flight.course, records ? flight.batch->records() : 0,
                            records ? flight.batch->body_bytes() : 0, flight.object.data.size(), batch_bytes_);
@@ -297,6 +389,8 @@ void Pilot::fail_the_rest() {
       acknowledger_->ended(*flight.batch, appender_.fate_of(seq));
   }
   flights_.clear();
+  while (Batch* batch = compressor_ ? compressor_->abandon_oldest() : nullptr)
+    acknowledger_->ended(*batch, appender_.fate_of_unsent());
   pool_->close_active();
   while (Batch* batch = pool_->take_ready()) acknowledger_->ended(*batch, appender_.fate_of_unsent());
   watermark_.end(ending);

@@ -14,6 +14,8 @@
 #include "writer/acknowledger.h"
 #include "writer/announcer.h"
 #include "writer/batch_pool.h"
+#include "writer/compressor.h"
+#include "writer/economy.h"
 #include "writer/mailbox.h"
 #include "writer/pacing.h"
 #include "writer/stages.h"
@@ -28,6 +30,8 @@ struct PilotOptions {
   chain::AppenderOptions appender;
   Pacing pacing;
   EventCallback on_event = {};
+  Compression compression = Compression::none;
+  int compression_level = 0;
 };
 
 class Pilot final : public BatchListener {
@@ -59,6 +63,7 @@ class Pilot final : public BatchListener {
     Batch* batch = nullptr;  // null for an object without records
     Bytes object;
     Course course = {};
+    std::optional<LineMeter::Departure> departure = {};  // until it arrives, if anybody wants to know
   };
 
   void run();
@@ -74,7 +79,17 @@ class Pilot final : public BatchListener {
   void hear_one(AbandonWish& letter);
 
   void submit_ready();
-  void submit(Batch* batch);
+  void submit_compressed();
+  void hand_to_compressor(Batch& batch);
+  void submit_from(const Compressed& compressed);
+  void arrived(Flight& flight);
+  void submit(Batch* batch, const Compressed* compressed = nullptr);
+  std::span<std::byte, format::header_bytes> lay_out(Batch& batch, const Compressed* compressed,
+                                                     chain::BatchShape& shape);
+  [[nodiscard]] bool nothing_taken() const { return !compressor_ || compressor_->empty(); }
+  [[nodiscard]] Offset taken_end() const { return compressor_ ? taken_end_ : appender_.end_offset(); }
+  [[nodiscard]] bool line_is_full() { return economy_ && economy_->line().full(); }
+  [[nodiscard]] bool drained() { return pool_->drained() && nothing_taken(); }
   void submit_empty_if_wanted();
   void close_active_if_due();
   void carry_out_commands();
@@ -98,6 +113,10 @@ class Pilot final : public BatchListener {
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::shared_ptr<BatchPool> pool_;
   Watermark watermark_;
+  format::Packing packing_;
+  std::unique_ptr<Compressor> compressor_;  // null if batches go as they are
+  std::optional<Economy> economy_;          // if it is to choose
+  Offset taken_end_;                        // of what the compressor was given
   std::map<Seq, Flight> flights_;
   Seq sweep_from_;
   Offset flush_below_ = 0;

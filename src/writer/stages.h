@@ -28,6 +28,13 @@ class alignas(cache_line_bytes) Stages {
     queue_.record_span(std::chrono::milliseconds(queued_ms));
   }
 
+  /// It was compressed with `codec`, or tried: `none`.
+  void packed(format::Codec codec, std::chrono::nanoseconds took) noexcept {
+    compress_.record_span(took);
+    if (codec == format::Codec::lz4) add(lz4_objects_, 1);
+    if (codec == format::Codec::zstd) add(zstd_objects_, 1);
+  }
+
   /// The store has it. Counted once, at the first word of that.
   void stored(Course& course) noexcept {
     if (course.stored) return;
@@ -61,6 +68,9 @@ class alignas(cache_line_bytes) Stages {
     metrics.batch_fill_percent = batch_fill_.snapshot();
     metrics.queue_us = queue_.snapshot();
     metrics.upload_us = upload_.snapshot();
+    metrics.compress_us = compress_.snapshot();
+    metrics.lz4_objects = lz4_objects_.load(std::memory_order_relaxed);
+    metrics.zstd_objects = zstd_objects_.load(std::memory_order_relaxed);
     metrics.order_wait_us = order_wait_.snapshot();
     metrics.callback_us = callback_.snapshot();
     metrics.slowdowns = slowdowns_.load(std::memory_order_relaxed);
@@ -77,8 +87,11 @@ class alignas(cache_line_bytes) Stages {
   Counter objects_{0};
   Counter object_bytes_{0};
   Counter slowdowns_{0};
+  Counter lz4_objects_{0};
+  Counter zstd_objects_{0};
   metrics::PercentRecorder batch_fill_;
   metrics::LatencyRecorder queue_;
+  metrics::LatencyRecorder compress_;
   metrics::LatencyRecorder upload_;
   metrics::LatencyRecorder order_wait_;
   // The acknowledger's, apart from the pilot's.

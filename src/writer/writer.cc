@@ -29,7 +29,9 @@ writer::PilotOptions pilot_options(const WriterOptions& options, const Store& st
                        .jitter_seed = jitter_seed},
           .pacing = writer::Pacing(options.puts_per_second.value_or(default_rate), options.put_burst,
                                    options.linger_ms),
-          .on_event = options.on_event};
+          .on_event = options.on_event,
+          .compression = options.compression,
+          .compression_level = options.compression_level};
 }
 
 std::uint64_t seed_from(const format::Id& id) {
@@ -39,6 +41,20 @@ std::uint64_t seed_from(const format::Id& id) {
 }
 
 }  // namespace
+
+std::string_view to_string(Compression compression) noexcept {
+  switch (compression) {
+    case Compression::none:
+      return "none";
+    case Compression::lz4:
+      return "lz4";
+    case Compression::zstd:
+      return "zstd";
+    case Compression::adaptive:
+      return "adaptive";
+  }
+  return "unknown_compression";
+}
 
 class Writer::Impl {
  public:

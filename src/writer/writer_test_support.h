@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "chain/position.h"
+#include "format/blocks.h"
 #include "format/key.h"
 #include "format/records.h"
 #include "store/blocking.h"
@@ -53,7 +54,13 @@ inline ReadBack read_back(const LogAddress& log, Seq from = 0) {
     if (!next) return back;
     back.objects.push_back(*header);
     if (header->kind == format::Kind::data) {
-      format::RecordCursor cursor(object->data, *header);
+      std::vector<std::byte> unpacked(header->body_end);
+      if (header->codec != format::Codec::none) {
+        const auto done =
+            format::unpack_body(object->data, *header, std::span(unpacked).subspan(format::header_bytes));
+        EXPECT_TRUE(done) << done.error().message();
+      }
+      format::RecordCursor cursor(header->codec == format::Codec::none ? object->data : unpacked, *header);
       for (auto record = cursor.next(); record && *record; record = cursor.next()) {
         const auto payload = (*record)->payload;
         back.records.emplace_back(reinterpret_cast<const char*>(payload.data()), payload.size());

@@ -1,0 +1,41 @@
+// What CPU there is for this process, and what it has used.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace varve::writer {
+
+/// Of the whole process, or of the calling thread, since it began.
+[[nodiscard]] std::chrono::nanoseconds process_cpu() noexcept;
+[[nodiscard]] std::chrono::nanoseconds thread_cpu() noexcept;
+
+/// Not thread-safe.
+class CpuMeter {
+ public:
+  CpuMeter();
+
+  /// Looks again if the last look is old enough. True: it did.
+  bool look(std::chrono::steady_clock::time_point now);
+
+  /// Cores that this process uses or could use: what is idle and its own part, between the last two looks.
+  /// Where the system does not tell, all it may run on.
+  [[nodiscard]] double cores() const noexcept { return cores_; }
+  /// What the process used between the last two looks.
+  [[nodiscard]] std::chrono::nanoseconds used() const noexcept { return used_; }
+
+ private:
+  struct Seen {
+    std::chrono::steady_clock::time_point at{};
+    std::chrono::nanoseconds process{0};
+    std::chrono::nanoseconds idle{-1};  // of all cores; below 0: not known
+  };
+  static Seen see(std::chrono::steady_clock::time_point now) noexcept;
+
+  double all_cores_;
+  Seen seen_;
+  double cores_;
+  std::chrono::nanoseconds used_{0};
+};
+
+}  // namespace varve::writer

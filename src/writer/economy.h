@@ -1,0 +1,78 @@
+// What compressing costs and saves a writer now: gathers the facts that the choice is made from
+// (compression_choice.h), and says which batches a sample is to be taken of.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "writer/compression_choice.h"
+#include "writer/cpu_meter.h"
+#include "writer/line_meter.h"
+
+namespace varve::writer {
+
+/// What is to be done with a batch.
+struct Order {
+  format::Packing packing;
+  /// Set: first see what the candidates make of it, and then choose. Its facts are as of now.
+  std::optional<CompressionFacts> sample = {};
+  Candidates candidates = {};
+  std::size_t present = as_it_is;
+};
+
+/// For a writer whose codec is fixed.
+[[nodiscard]] inline Order fixed_order(const format::Packing& packing) { return {.packing = packing}; }
+
+/// What the candidates make of a piece of `body`: ratios and times.
+void take_sample(std::span<const std::byte> body, format::Packer& packer, Candidates& candidates);
+
+/// Thread-safety: one thread, the pilot's.
+class Economy {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit Economy(std::uint32_t threads) : threads_(threads) {}
+
+  /// For a batch of `bytes`. `others_wait`: it is not the last that could go now.
+  Order order(std::uint64_t bytes, bool others_wait, Clock::time_point now);
+  /// What it became: `candidates` of a sample, if one was taken.
+  struct Outcome {
+    format::Packing packing;
+    std::uint64_t bytes = 0;
+    std::uint64_t packed_bytes = 0;   ///< `bytes` if it did not shrink
+    std::chrono::nanoseconds cpu{0};  ///< for compressing, and for the sample
+    std::chrono::nanoseconds sample_cpu{0};
+    std::optional<Candidates> sampled = {};
+  };
+  void done(const Outcome& outcome);
+
+  [[nodiscard]] LineMeter& line() { return line_; }
+
+ private:
+  [[nodiscard]] CompressionFacts facts(std::uint64_t bytes, bool others_wait) const;
+  [[nodiscard]] Candidates scaled() const;
+  void look(Clock::time_point now);
+
+  const std::uint32_t threads_;
+  LineMeter line_;
+  CpuMeter cpu_;
+  std::chrono::nanoseconds own_cpu_{0};  // compressing, since the last look
+  std::uint64_t bytes_ = 0;              // appended, since the last look
+  Clock::time_point looked_at_ = Clock::now();
+  double other_ns_per_byte_ = 1;
+  double demand_ns_per_byte_ = 0;
+
+  Candidates sampled_ = unknown_candidates();
+  bool is_sampled_ = false;
+  std::uint64_t bytes_since_sample_ = 0;
+  Clock::time_point sampled_at_{};
+  std::uint64_t sample_every_bytes_ = std::uint64_t{128} << 20;
+  // A whole batch against the sample.
+  double ratio_scale_ = 1;
+  double time_scale_ = 1;
+  std::size_t present_ = as_it_is;
+};
+
+}  // namespace varve::writer
