@@ -269,7 +269,7 @@ class ThePage(unittest.TestCase):
         actions = {action for statement in policies[0]["Statement"]
                    for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])}
         self.assertEqual(actions, {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"})
-        self.assertEqual(len(policies), 2)
+        self.assertEqual(len(policies), 3)
 
     def test_what_following_costs_adds_up(self):
         rows = re.findall(r"^\| (\d+) (ms|s)\b.*?\| ([\d,]+) \| ([\d,]+) \| ([\d.]+) \|$", PAGE, re.M)
