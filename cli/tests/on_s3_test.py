@@ -8,7 +8,8 @@ import commands_test
 import gateway
 import keeping_test
 import metrics_test
-from command import CORRUPTION, LogTest
+import runbook_test
+from command import CORRUPTION, UNAVAILABLE, LogTest
 
 
 class OnS3(LogTest):
@@ -78,6 +79,28 @@ class RepairOnS3(OnS3):
         self.append("more")
         self.assertEqual(self.varve("cat", self.log, "--from", "3", "--offsets"), "3\trecord 4\n4\tmore\n")
         self.assertEqual(self.varve("cat", self.log, exits=CORRUPTION), "record 1\nrecord 2\n")
+
+
+class RunbookOnS3(OnS3, runbook_test.Entry):
+    def test_unavailable(self):
+        impatient = "?deadline=500ms"
+        store = f"s3://{os.environ['S3_BUCKET']}{impatient}"
+        self.log += impatient
+        writer = self.start("append", self.log, "--acks", "--give-up-ms", "1s")
+        writer.say("one\n")
+        writer.wait_for("durable 1\n")
+        gateway.turn("kill")
+        self.addCleanup(gateway.turn, "up")
+        writer.say("two\n")
+        self.assertIn("endpoint", self.follow("unavailable", 0, STORE=store)[0])
+        self.assertEqual(writer.end(), UNAVAILABLE)
+        for meaning in (r"acknowledged +1 record \(offset 0\)", r"unknown +1 record"):
+            self.assertRegex(writer.stderr, meaning)
+        gateway.turn("up")
+        self.follow("unavailable", 1, STORE=store)
+        self.append("three")
+        lines = self.varve("cat", self.log).splitlines()
+        self.assertIn(lines, (["one", "three"], ["one", "two", "three"]))  # it said that it does not know
 
 
 if __name__ == "__main__":
