@@ -41,6 +41,9 @@ struct Request {
 };
 using Requests = std::vector<Request>;
 
+/// So many requests of one machine are in flight at most: whoever drives it keeps the rest back.
+inline constexpr std::size_t most_at_once = 64;
+
 /// The most keys that one listing or removal names (a limit of S3).
 inline constexpr std::uint32_t page_limit = 1000;
 

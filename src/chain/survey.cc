@@ -16,8 +16,6 @@ namespace {
 
 // Without a checkpoint the window is not known yet; these many headers surely tell it.
 constexpr std::size_t first_look = 8;
-// As many requests of one machine as drivers carry at once (courier.h).
-constexpr std::size_t trip_limit = 64;
 // Objects come and go while we look; a log that changes under so many looks is not to be caught.
 constexpr std::uint32_t max_restarts = 16;
 // How far before the checkpoint's anchor listing begins at most: the anchor that the last objects
@@ -79,10 +77,7 @@ Requests Survey::on_listing(const Reply& reply) {
   if (std::optional<Request> more = listing_->next(reply)) return {*std::move(more)};
   if (listing_->error()) return fail(*listing_->error());
   const std::size_t count = listing_->objects().size();
-  if (count == 0) {
-    result_ = view_;
-    return {};
-  }
+  if (count == 0) return finish();
   stage_ = Stage::headers;
   lowest_asked_ = count;
   return ask_headers_from(window_ != 0 ? first_needed() : count - std::min(count, first_look));
@@ -111,7 +106,7 @@ std::size_t Survey::first_needed() const {
   if (!index) return of_end;
   if (*index + 1 == objects.size()) return *index - std::min(*index, first_look);
   const Seq needed = std::max(near_end(), view_.checkpoint->anchor);
-  const std::size_t same_trip = objects.size() - std::min(objects.size(), trip_limit);
+  const std::size_t same_trip = objects.size() - std::min(objects.size(), most_at_once);
   return std::min(first_from(needed),
                   std::max(first_from(needed - std::min(needed, Seq{window_})), same_trip));
 }
@@ -138,8 +133,9 @@ Requests Survey::on_header(const Reply& reply) {
   if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
   const Result<Header> header = header_in(reply);
   headers_.insert_or_assign(reply.seq, header);
-  if (header && header->kind == Kind::seal && header->seq == reply.seq) {
-    // Too long, or damaged: it will be asked for, should it be needed.
+  if (header && header->kind == Kind::seal && header->seq == reply.seq &&
+      header->object_bytes == reply.bytes.size()) {
+    // Damaged, or longer than what was read: it will be asked for, should it be needed.
     if (Result<format::SealBody> body = format::decode_seal(reply.bytes, *header)) {
       seals_.insert_or_assign(reply.seq, *std::move(body));
     }
@@ -319,23 +315,25 @@ Requests Survey::restart() {
 }
 
 Requests Survey::finish_or_ask_history() {
-  if (!options_.want_history) return finish({});
+  if (!options_.want_history) return finish();
   if (view_.checkpoint && !view_.checkpoint->history.empty() &&
       view_.checkpoint->history.back().seal == anchor_epoch_) {
-    return finish(view_.checkpoint->history);
+    return finish_with(view_.checkpoint->history);
   }
   if (const auto found = seals_.find(anchor_epoch_); found != seals_.end()) {
-    return finish(history_from(headers_.at(anchor_epoch_).value(), std::move(found->second)));
+    return finish_with(history_from(headers_.at(anchor_epoch_).value(), std::move(found->second)));
   }
   stage_ = Stage::seal;
   return {Request::make(Request::Kind::get_object, anchor_epoch_)};
 }
 
-Requests Survey::finish(format::EpochHistory until_anchor) {
-  if (options_.want_history) {
-    view_.history = std::move(until_anchor);
-    view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());
-  }
+Requests Survey::finish_with(format::EpochHistory until_anchor) {
+  view_.history = std::move(until_anchor);
+  view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());
+  return finish();
+}
+
+Requests Survey::finish() {
   result_ = view_;
   return {};
 }
@@ -353,7 +351,7 @@ Requests Survey::on_seal(const Reply& reply) {
   }
   Result<format::SealBody> body = format::decode_seal(reply.bytes, *header);
   if (!body) return doubt(reply.seq, body.error().with_context(fmt::format("object {}", reply.seq)));
-  return finish(history_from(*header, *std::move(body)));
+  return finish_with(history_from(*header, *std::move(body)));
 }
 
 Requests Survey::fail(Error error) {

@@ -75,7 +75,8 @@ class Survey {
   Requests walk_when_complete();
   Requests walk(std::size_t anchor_index);
   Requests finish_or_ask_history();
-  Requests finish(format::EpochHistory until_anchor);
+  Requests finish_with(format::EpochHistory until_anchor);
+  Requests finish();
   Requests doubt(Seq seq, Error error);
   Requests suspect_missing(Seq seq, std::optional<Offset> offset, std::string_view what);
   Requests fail(Error error);

@@ -202,7 +202,7 @@ Result<void> Courier::drive(Requests first, const On& on, Deadline deadline,
         resting.push_back(std::move(rested));
       }
     }
-    while (!waiting.empty() && in_flight.size() < most_at_once) {
+    while (!waiting.empty() && in_flight.size() < chain::most_at_once) {
       Errand errand = std::move(waiting.front());
       waiting.pop_front();
       ++errand.tries;

@@ -56,7 +56,7 @@ class Courier {
   using On = std::function<chain::Requests(const chain::Reply&)>;
   /// Drives a machine from `first` until it wants nothing more. Blocks. Requests that fail in a way
   /// that may pass are repeated, with backoff, until `deadline`; an unknown outcome of a put is
-  /// repeated until it is known. At most `most_at_once` requests are in flight. Errors: `timed_out`,
+  /// repeated until it is known. At most `chain::most_at_once` requests are in flight. Errors: `timed_out`,
   /// with the store's last complaint; `closed`, when `stop` was requested.
   Result<void> drive(chain::Requests first, const On& on, Deadline deadline = never,
                      const std::stop_token& stop = {}) const;
@@ -68,9 +68,6 @@ class Courier {
   chain::RetryOptions retry_;
   std::shared_ptr<store::RequestTally> tally_ = std::make_shared<store::RequestTally>();
 };
-
-/// So many requests of one machine are in flight at most.
-inline constexpr std::size_t most_at_once = 64;
 
 /// Runs one of the chain's machines with `start()`, `on(reply)` and `result()`.
 template <class Machine>
