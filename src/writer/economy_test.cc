@@ -39,7 +39,7 @@ struct Writing {
 
   /// What becomes of one batch.
   Codec write(std::vector<std::byte> batch) {
-    Order order = economy.order(batch.size(), true, now);
+    Order order = economy.order(batch.size(), {.others_wait = true}, now);
     Economy::Outcome outcome{.packing = order.packing, .bytes = batch.size(), .packed_bytes = batch.size()};
     const auto began = thread_cpu();
     if (order.sample) {

@@ -210,9 +210,13 @@ void Pilot::submit_compressed() {
 void Pilot::hand_to_compressor(Batch& batch) {
   taken_end_ = batch.first_offset() + batch.records();
   if (!economy_) return compressor_->add(batch, fixed_order(packing_));
-  const bool others_wait =
-      pool_->oldest_closed() != nullptr || !appender_.can_submit() || line_is_full() || !compressor_->empty();
-  compressor_->add(batch, economy_->order(batch.body_bytes(), others_wait, Clock::now()));
+  const bool full = line_is_full() || !appender_.can_submit();
+  const bool done = compressor_->has_done();
+  const Economy::Sight sight{
+      .others_wait = full || pool_->oldest_closed() != nullptr || !compressor_->empty(),
+      .line_waits = !full && !done && !compressor_->empty(),
+      .done_waits = full && done};
+  compressor_->add(batch, economy_->order(batch.body_bytes(), sight, Clock::now()));
 }
 
 void Pilot::submit_from(const Compressed& compressed) {
