@@ -64,9 +64,8 @@ void take_sample(std::span<const std::byte> body, format::Packer& packer, Candid
 }
 
 Order Economy::order(std::uint64_t bytes, const Sight& sight, Clock::time_point now) {
-  bytes_ += bytes;
   bytes_since_sample_ += bytes;
-  look(now);
+  look(sight.appended_bytes, now);
   if (bytes < batch_bytes_min) return {};
   // Where others compete for the CPU, what is idle says little of what would be had: whether compressing
   // keeps up with the line says more.
@@ -131,17 +130,17 @@ Candidates Economy::scaled() const {
   return candidates;
 }
 
-void Economy::look(Clock::time_point now) {
+void Economy::look(std::uint64_t appended_bytes, Clock::time_point now) {
   if (!cpu_.look(now)) return;
   const double passed_ns = std::chrono::duration<double, std::nano>(now - looked_at_).count();
-  if (bytes_ > 0) {
-    const double appended = static_cast<double>(bytes_);
+  if (appended_bytes > appended_bytes_) {
+    const auto appended = static_cast<double>(appended_bytes - appended_bytes_);
     const auto others = std::max(std::chrono::nanoseconds(0), cpu_.used() - own_cpu_);
     other_ns_per_byte_ = blend(other_ns_per_byte_, static_cast<double>(others.count()) / appended);
     demand_ns_per_byte_ = passed_ns / appended;
   }
   own_cpu_ = {};
-  bytes_ = 0;
+  appended_bytes_ = std::max(appended_bytes_, appended_bytes);
   looked_at_ = now;
 }
 

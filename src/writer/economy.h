@@ -37,9 +37,10 @@ class Economy {
 
   /// What the pilot sees as it hands a batch on.
   struct Sight {
-    bool others_wait = false;  ///< it is not the last batch that could go now
-    bool line_waits = false;   ///< the line has room, and what is on its way to it is still being compressed
-    bool done_waits = false;   ///< the line is full, and compressed batches wait for it
+    std::uint64_t appended_bytes = 0;  ///< by now, acknowledged or not, about
+    bool others_wait = false;          ///< it is not the last batch that could go now
+    bool line_waits = false;  ///< the line has room, and what is on its way to it is still being compressed
+    bool done_waits = false;  ///< the line is full, and compressed batches wait for it
   };
   /// For a batch of `bytes`.
   Order order(std::uint64_t bytes, const Sight& sight, Clock::time_point now);
@@ -59,13 +60,13 @@ class Economy {
  private:
   [[nodiscard]] CompressionFacts facts(std::uint64_t bytes, const Sight& sight) const;
   [[nodiscard]] Candidates scaled() const;
-  void look(Clock::time_point now);
+  void look(std::uint64_t appended_bytes, Clock::time_point now);
 
   const std::uint32_t threads_;
   LineMeter line_;
   CpuMeter cpu_;
   std::chrono::nanoseconds own_cpu_{0};  // compressing, since the last look
-  std::uint64_t bytes_ = 0;              // appended, since the last look
+  std::uint64_t appended_bytes_ = 0;     // at the last look
   Clock::time_point looked_at_ = Clock::now();
   double other_ns_per_byte_ = 1;
   double demand_ns_per_byte_ = 0;
