@@ -175,7 +175,7 @@ Result<CompressionFigures> compress_once(const CompressionTrial& trial, Live& li
       figures.laid_out_bytes += (trial.corpus->records[call.first + i].size() + 15) / 8 * 8;
   }
   const Result<void> right = check(scratch.log(), *trial.corpus, told.called, live.records);
-  return right ? Result<CompressionFigures>(std::move(figures)) : Result<CompressionFigures>(right.error());
+  return right ? Result<CompressionFigures>(figures) : Result<CompressionFigures>(right.error());
 }
 
 }  // namespace varve::bench

@@ -90,7 +90,7 @@ class Reader::Impl {
   enum class Verdict : std::uint8_t { at_tail, look_again };
 
   Result<Halt> find_records(Deadline deadline);
-  Result<bool> enter(Bytes object);
+  Result<bool> enter(const Bytes& object);
   void go_to(const reader::Place& place);
 
   [[nodiscard]] bool trusts_the_tail() const;
@@ -213,7 +213,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
     } else if (!*object) {
       return stop_token_.stop_requested() ? Halt::stopped : Halt::out_of_time;
     } else {
-      const Result<bool> entered = enter(**std::move(object));
+      const Result<bool> entered = enter(**object);
       if (entered && *entered) return Halt::none;
       if (entered) continue;
       if (entered.error().code() == Code::no_memory) return entered.error();
@@ -239,7 +239,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
 
 // Takes `object`, found at `at_`, as the chain's next: true if it has records. An error says that it
 // is not what belongs there.
-Result<bool> Reader::Impl::enter(Bytes object) {
+Result<bool> Reader::Impl::enter(const Bytes& object) {
   const Result<format::Header> header = format::decode_header(object.data);
   if (!header) {
     progress_.damaged();

@@ -56,7 +56,7 @@ std::size_t choose(const Candidates& candidates, const CompressionFacts& facts, 
     if (!is_fast(i, same)) continue;
     if (best == candidates.size() || costs[i].latency_ns < costs[best].latency_ns) best = i;
   }
-  if (is_fast(present, stays) && costs[present].latency_ns <= costs[best].latency_ns * stays) return present;
+  if (is_fast(present, same) && costs[present].latency_ns <= costs[best].latency_ns * stays) return present;
   return best;
 }
 

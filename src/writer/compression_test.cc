@@ -14,9 +14,7 @@ namespace varve::writer {
 namespace {
 
 using format::Codec;
-using store::Fault;
 using store::FaultyStore;
-using store::RequestKind;
 
 constexpr Compression every_kind[] = {Compression::none, Compression::lz4, Compression::zstd,
                                       Compression::adaptive};
@@ -91,8 +89,8 @@ TEST(Compressing, ObjectsSayHowTheyAre) {
 }
 
 TEST(Compressing, ManyThreadsOneOrder) {
-  constexpr int threads = 4;
-  constexpr int each = 2'000;
+  constexpr std::size_t threads = 4;
+  constexpr std::size_t each = 2'000;
   for (const Compression compression : every_kind) {
     const LogAddress log = fresh_log(log_name("threads", compression));
     const auto writer = open_writer(log, compression);
@@ -103,10 +101,11 @@ TEST(Compressing, ManyThreadsOneOrder) {
       std::atomic<int>* out_of_order;
     } shared{&told_below, &out_of_order};
     std::vector<std::thread> producers;
-    for (int thread = 0; thread < threads; ++thread) {
+    producers.reserve(threads);
+    for (std::size_t thread = 0; thread < threads; ++thread) {
       producers.emplace_back([&writer, &shared, thread] {
-        for (int i = 0; i < each; ++i) {
-          const auto number = static_cast<std::size_t>(thread * each + i);
+        for (std::size_t i = 0; i < each; ++i) {
+          const std::size_t number = thread * each + i;
           const std::string text = i % 7 == 0 ? noise(number, 500) : wordy(number, 300);
           const auto appended = writer->append_wait(
               bytes_of(text), std::chrono::seconds(30), [of = &shared](const Result<Offset>& outcome) {
@@ -118,9 +117,9 @@ TEST(Compressing, ManyThreadsOneOrder) {
     }
     for (std::thread& producer : producers) producer.join();
     ASSERT_TRUE(writer->close());
-    EXPECT_EQ(told_below, static_cast<Offset>(threads * each));
+    EXPECT_EQ(told_below, threads * each);
     EXPECT_EQ(out_of_order, 0);
-    EXPECT_EQ(read_back(log).records.size(), static_cast<std::size_t>(threads * each));
+    EXPECT_EQ(read_back(log).records.size(), threads * each);
   }
 }
 

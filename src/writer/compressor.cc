@@ -57,6 +57,11 @@ bool Compressor::empty() const {
   return jobs_.empty();
 }
 
+bool Compressor::has_done() const {
+  const std::lock_guard lock(mutex_);
+  return !jobs_.empty() && jobs_.front().state == State::done;
+}
+
 void Compressor::add(Batch& batch, const Order& order) {
   const std::lock_guard lock(mutex_);
   const bool fits = batch.body_bytes() <= format::packed_body_bytes_max;

@@ -46,6 +46,8 @@ class Compressor {
 
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool empty() const;
+  /// `take` would give one.
+  [[nodiscard]] bool has_done() const;
   /// `batch` is ready and the pilot's; in offset order. Without a codec or a sample it passes through.
   void add(Batch& batch, const Order& order);
   /// The oldest, if it is done.

@@ -22,21 +22,23 @@ std::chrono::nanoseconds read_clock(clockid_t clock) noexcept {
 }
 
 // The first line of /proc/stat, as proc(5) has it: idle and waiting for disks are its fourth and fifth
-// number, in ticks. Below 0 where there is none.
+// number, in ticks. The second is of niced processes, which give way. Below 0 where
+// there is none.
 std::chrono::nanoseconds idle_of_all_cores() noexcept {
   const int file = ::open("/proc/stat", O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::chrono::nanoseconds(-1);
   std::array<char, 256> text{};
   const ssize_t bytes = ::read(file, text.data(), text.size() - 1);
   ::close(file);
+  unsigned long long niced = 0;
   unsigned long long idle = 0;
   unsigned long long waiting = 0;
-  if (bytes <= 0 || std::sscanf(text.data(), "cpu %*u %*u %*u %llu %llu", &idle, &waiting) != 2)
+  if (bytes <= 0 || std::sscanf(text.data(), "cpu %*u %llu %*u %llu %llu", &niced, &idle, &waiting) != 3)
     return std::chrono::nanoseconds(-1);
   const long ticks_per_second = ::sysconf(_SC_CLK_TCK);
   if (ticks_per_second <= 0) return std::chrono::nanoseconds(-1);
   return std::chrono::nanoseconds(std::chrono::seconds(1)) / ticks_per_second *
-         static_cast<std::int64_t>(idle + waiting);
+         static_cast<std::int64_t>(niced + idle + waiting);
 }
 
 }  // namespace

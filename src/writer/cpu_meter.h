@@ -18,7 +18,8 @@ class CpuMeter {
   /// Looks again if the last look is old enough. True: it did.
   bool look(std::chrono::steady_clock::time_point now);
 
-  /// Cores that this process uses or could use: what is idle and its own part, between the last two looks.
+  /// Cores that this process uses or could use: what is idle, or niced ones have, and its own part, between
+  /// the last two looks.
   /// Where the system does not tell, all it may run on.
   [[nodiscard]] double cores() const noexcept { return cores_; }
   /// What the process used between the last two looks.

@@ -25,6 +25,8 @@ constexpr double hopeless_ratio = 0.97;
 // quickly, if they shrink, which is a small mistake on any line.
 constexpr double unseen_line_ns_per_byte = 3.3;
 constexpr double newest_weight = 0.5;
+constexpr double more_step = 1.1;
+constexpr double more_max = 20;
 
 double blend(double before, double now) { return before * (1 - newest_weight) + now * newest_weight; }
 
@@ -61,15 +63,18 @@ void take_sample(std::span<const std::byte> body, format::Packer& packer, Candid
   }
 }
 
-Order Economy::order(std::uint64_t bytes, bool others_wait, Clock::time_point now) {
-  bytes_ += bytes;
+Order Economy::order(std::uint64_t bytes, const Sight& sight, Clock::time_point now) {
   bytes_since_sample_ += bytes;
-  look(now);
+  look(sight.appended_bytes, now);
   if (bytes < batch_bytes_min) return {};
+  // Where others compete for the CPU, what is idle says little of what would be had: whether compressing
+  // keeps up with the line says more.
+  if (sight.done_waits) more_cores_ = std::min(more_cores_ * more_step, more_max);
+  if (sight.line_waits) more_cores_ = std::max(more_cores_ / more_step, 1.0);
   Order order;
   order.candidates = scaled();
   order.present = present_;
-  const CompressionFacts now_facts = facts(bytes, others_wait);
+  const CompressionFacts now_facts = facts(bytes, sight);
   if (!is_sampled_ || (bytes_since_sample_ >= sample_every_bytes_ && now - sampled_at_ >= sample_every)) {
     bytes_since_sample_ = 0;
     sampled_at_ = now;
@@ -102,16 +107,17 @@ void Economy::done(const Outcome& outcome) {
   time_scale_ = blend(time_scale_, std::clamp(ns / std::max(0.01, sampled_[used].ns_per_byte), 0.2, 5.0));
 }
 
-CompressionFacts Economy::facts(std::uint64_t bytes, bool others_wait) const {
+CompressionFacts Economy::facts(std::uint64_t bytes, const Sight& sight) const {
   const double line = line_.ns_per_byte();
   const double alone = line_.alone_ns_per_byte();
-  return {.batch_bytes = static_cast<double>(bytes),
-          .cores = cpu_.cores(),
-          .threads = static_cast<double>(threads_),
-          .other_ns_per_byte = other_ns_per_byte_,
-          .line_ns_per_byte = line == 0 ? unseen_line_ns_per_byte : line,
-          .alone_ns_per_byte = alone == 0 ? unseen_line_ns_per_byte : alone,
-          .demand_ns_per_byte = others_wait ? 0 : demand_ns_per_byte_};
+  return {
+      .batch_bytes = static_cast<double>(bytes),
+      .cores = std::min(cpu_.cores() * more_cores_, std::max(cpu_.cores(), static_cast<double>(threads_))),
+      .threads = static_cast<double>(threads_),
+      .other_ns_per_byte = other_ns_per_byte_,
+      .line_ns_per_byte = line == 0 ? unseen_line_ns_per_byte : line,
+      .alone_ns_per_byte = alone == 0 ? unseen_line_ns_per_byte : alone,
+      .demand_ns_per_byte = sight.others_wait ? 0 : demand_ns_per_byte_};
 }
 
 // The sample, as whole batches turn out against it.
@@ -124,17 +130,17 @@ Candidates Economy::scaled() const {
   return candidates;
 }
 
-void Economy::look(Clock::time_point now) {
+void Economy::look(std::uint64_t appended_bytes, Clock::time_point now) {
   if (!cpu_.look(now)) return;
   const double passed_ns = std::chrono::duration<double, std::nano>(now - looked_at_).count();
-  if (bytes_ > 0) {
-    const double appended = static_cast<double>(bytes_);
+  if (appended_bytes > appended_bytes_) {
+    const auto appended = static_cast<double>(appended_bytes - appended_bytes_);
     const auto others = std::max(std::chrono::nanoseconds(0), cpu_.used() - own_cpu_);
     other_ns_per_byte_ = blend(other_ns_per_byte_, static_cast<double>(others.count()) / appended);
     demand_ns_per_byte_ = passed_ns / appended;
   }
   own_cpu_ = {};
-  bytes_ = 0;
+  appended_bytes_ = std::max(appended_bytes_, appended_bytes);
   looked_at_ = now;
 }
 

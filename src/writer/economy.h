@@ -35,8 +35,15 @@ class Economy {
 
   explicit Economy(std::uint32_t threads) : threads_(threads) {}
 
-  /// For a batch of `bytes`. `others_wait`: it is not the last that could go now.
-  Order order(std::uint64_t bytes, bool others_wait, Clock::time_point now);
+  /// What the pilot sees as it hands a batch on.
+  struct Sight {
+    std::uint64_t appended_bytes = 0;  ///< by now, acknowledged or not, about
+    bool others_wait = false;          ///< it is not the last batch that could go now
+    bool line_waits = false;  ///< the line has room, and what is on its way to it is still being compressed
+    bool done_waits = false;  ///< the line is full, and compressed batches wait for it
+  };
+  /// For a batch of `bytes`.
+  Order order(std::uint64_t bytes, const Sight& sight, Clock::time_point now);
   /// What it became: `candidates` of a sample, if one was taken.
   struct Outcome {
     format::Packing packing;
@@ -51,18 +58,19 @@ class Economy {
   [[nodiscard]] LineMeter& line() { return line_; }
 
  private:
-  [[nodiscard]] CompressionFacts facts(std::uint64_t bytes, bool others_wait) const;
+  [[nodiscard]] CompressionFacts facts(std::uint64_t bytes, const Sight& sight) const;
   [[nodiscard]] Candidates scaled() const;
-  void look(Clock::time_point now);
+  void look(std::uint64_t appended_bytes, Clock::time_point now);
 
   const std::uint32_t threads_;
   LineMeter line_;
   CpuMeter cpu_;
   std::chrono::nanoseconds own_cpu_{0};  // compressing, since the last look
-  std::uint64_t bytes_ = 0;              // appended, since the last look
+  std::uint64_t appended_bytes_ = 0;     // at the last look
   Clock::time_point looked_at_ = Clock::now();
   double other_ns_per_byte_ = 1;
   double demand_ns_per_byte_ = 0;
+  double more_cores_ = 1;  // times what the system says
 
   Candidates sampled_ = unknown_candidates();
   bool is_sampled_ = false;

@@ -36,10 +36,12 @@ struct Writing {
   // So slow that whatever else takes time does not count.
   std::chrono::nanoseconds line_ns_per_byte = std::chrono::microseconds(100);
   std::uint64_t samples = 0;
+  std::uint64_t appended_bytes = 0;
 
   /// What becomes of one batch.
   Codec write(std::vector<std::byte> batch) {
-    Order order = economy.order(batch.size(), true, now);
+    appended_bytes += batch.size();
+    Order order = economy.order(batch.size(), {.appended_bytes = appended_bytes, .others_wait = true}, now);
     Economy::Outcome outcome{.packing = order.packing, .bytes = batch.size(), .packed_bytes = batch.size()};
     const auto began = thread_cpu();
     if (order.sample) {

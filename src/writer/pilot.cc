@@ -210,9 +210,14 @@ void Pilot::submit_compressed() {
 void Pilot::hand_to_compressor(Batch& batch) {
   taken_end_ = batch.first_offset() + batch.records();
   if (!economy_) return compressor_->add(batch, fixed_order(packing_));
-  const bool others_wait =
-      pool_->oldest_closed() != nullptr || !appender_.can_submit() || line_is_full() || !compressor_->empty();
-  compressor_->add(batch, economy_->order(batch.body_bytes(), others_wait, Clock::now()));
+  const bool full = line_is_full() || !appender_.can_submit();
+  const bool done = compressor_->has_done();
+  const Economy::Sight sight{
+      .appended_bytes = acknowledged_bytes_ + pool_->buffered_bytes(),
+      .others_wait = full || pool_->oldest_closed() != nullptr || !compressor_->empty(),
+      .line_waits = !full && !done && !compressor_->empty(),
+      .done_waits = full && done};
+  compressor_->add(batch, economy_->order(batch.body_bytes(), sight, Clock::now()));
 }
 
 void Pilot::submit_from(const Compressed& compressed) {
@@ -345,6 +350,7 @@ void Pilot::carry_out(const Command& command) {
       stages_.acknowledged(flight.course, records ? flight.batch->records() : 0,
                            records ? flight.batch->body_bytes() : 0, flight.object.data.size(), batch_bytes_);
       ++objects_acknowledged_;
+      acknowledged_bytes_ += records ? flight.batch->body_bytes() : 0;
       publish();  // whoever the watermark wakes finds the status at least as new
       watermark_.advance(appender_.durable_offset() + (planted(Plant::watermark_too_high) ? 1 : 0));
       if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);

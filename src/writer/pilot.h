@@ -116,6 +116,7 @@ class Pilot final : public BatchListener {
   format::Packing packing_;
   std::unique_ptr<Compressor> compressor_;  // null if batches go as they are
   std::optional<Economy> economy_;          // if it is to choose
+  std::uint64_t acknowledged_bytes_ = 0;    // of bodies, before they were compressed
   Offset taken_end_;                        // of what the compressor was given
   std::map<Seq, Flight> flights_;
   Seq sweep_from_;
