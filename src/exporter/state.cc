@@ -112,6 +112,19 @@ Json reader_state(const ReaderMetrics& metrics) {
           {"requests", requests_state(metrics.requests, metrics.store)}};
 }
 
+Json point_reader_state(const PointReaderMetrics& metrics) {
+  return {{"records", metrics.records},
+          {"record_bytes", metrics.record_bytes},
+          {"failures", metrics.failures},
+          {"cache_hits", metrics.cache_hits},
+          {"searches", metrics.searches},
+          {"looks", metrics.looks},
+          {"checksum_failures", metrics.checksum_failures},
+          {"cached_objects", metrics.cached_objects},
+          {"cached_bytes", metrics.cached_bytes},
+          {"requests", requests_state(metrics.requests, metrics.store)}};
+}
+
 Json log_state(const LogView& view) {
   Json cursors = Json::array();
   for (const Cursor& cursor : view.cursors) {
