@@ -134,6 +134,32 @@ class LostInTheTail(FourRecords):
         self.varve("verify", self.log)
 
 
+class InAVoid(LogTest):
+    """A record that was on its way when its writer was killed lies in the void behind the next seal."""
+
+    def test_its_offset_is_another_records(self):
+        writer = self.start("append", self.log, "--acks")
+        writer.say("one\n")
+        writer.wait_for("durable 1\n")
+        writer.say("two\n")
+        writer.wait_for("durable 2\n")
+        writer.interrupt(signal.SIGKILL)
+        writer.end()
+        newest = self.objects()[-1]  # as if the one before it had never landed: nobody knows it as acknowledged
+        newest.rename(newest.with_name(f"{int(newest.name) + 1:020}"))
+        self.assertEqual(self.info()["cut_objects"], 1)
+        self.append()
+        self.assertEqual(self.varve("cat", self.log, "--from", "1"), "", "the end of the log")
+        self.varve("cat", self.log, "--from", "2", exits=OUT_OF_RANGE)
+        self.varve("get", self.log, "1", exits=OUT_OF_RANGE)
+        self.assertIn("holds 0 up to, but not including, 1", self.stderr)
+        self.varve("cursor", self.log, "set", "eager", "2", exits=OUT_OF_RANGE)
+        self.append("another")
+        self.assertEqual(self.varve("cat", self.log, "--from", "1"), "another\n")
+        self.assertEqual(self.varve("get", self.log, "1"), "another\n")
+        self.varve("verify", self.log)
+
+
 class Repair(LogTest):
     def repair(self, *options: str, exits: int = FINE) -> dict:
         return json.loads(self.varve("repair", self.log, "--json", *options, exits=exits))
