@@ -77,6 +77,7 @@ TEST(LocateTime, ReportsAMissingObjectAsNotFoundAndAWrongOneAsCorruption) {
   const auto object = log.objects.at(seq);
   log.objects.erase(seq);
   const Result<Position> missing = run(log, LocateTime(view, 1000));
+  ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code(), Code::not_found);
   EXPECT_NE(missing.error().message().find("goes on at offset 1)"), std::string::npos)
       << missing.error().message();
