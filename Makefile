@@ -42,6 +42,12 @@ bench-s3:  ## Varve's PUTs against libcurl's alone on Ceph's gateway, started fo
 	cmake --build --preset release --parallel $(JOBS) --target s3_put_bench
 	@tools/bench-s3 $(ARGS)
 
+.PHONY: pictures
+pictures:  ## take the pictures of the docs anew, of a log at work on Ceph's gateway (three minutes); look at them
+	@tools/install-packages build s3 browser
+	@$(MAKE) build
+	@tools/pictures build/release/bin/varve
+
 .PHONY: test
 test: deps  ## all of the checks and tests below, one after the other
 	@tools/run-stages $(TEST_STAGES)

@@ -27,9 +27,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How often the log is looked at from outside for `--metrics-port`.
-constexpr std::uint32_t look_every_ms = 5'000;
-
 constexpr const char* about =
     R"(Append records from files or standard input to a log.
 
@@ -110,7 +107,7 @@ ExitCode append(AppendOptions options) {
   const std::unique_ptr<Exporter> watching = std::move(exporter);  // ends before the writer does
   if (watching) {
     watching->watch(options.log, writer);
-    watching->watch(options.log, *log, look_every_ms);
+    watching->watch(options.log, *log, look_every_ms(*log));
   }
 
   const auto began = steady_clock::now();

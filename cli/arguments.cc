@@ -98,7 +98,7 @@ Argument Command::add_flag(const std::string& name, bool& value, const std::stri
 }
 
 void Command::add_log(std::string& log) {
-  add("LOG", log, "the log: a store's URI that ends in the log's name, as in file:///dir/name")
+  add("LOG", log, "the log: a store's URI that ends in the log's name, as in s3://bucket/name")
       .required()
       .shown_as("");
 }

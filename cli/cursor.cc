@@ -55,7 +55,7 @@ void check(const Options& options) {
 ExitCode print(const Result<Cursor>& cursor, bool json) {
   if (!cursor) return report(cursor.error());
   if (json) {
-    print_json(to_json(*cursor));
+    print_json(json_of(*cursor));
   } else {
     fmt::print("{}\n", cursor->offset);
   }
@@ -76,7 +76,7 @@ ExitCode list(const Cursors& cursors, bool json) {
   auto as_json = nlohmann::ordered_json::array();
   std::size_t width = 4;
   for (const Cursor& cursor : *all) {
-    as_json.push_back(to_json(cursor));
+    as_json.push_back(json_of(cursor));
     width = std::max(width, cursor.name.size());
   }
   if (json) {

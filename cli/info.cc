@@ -75,7 +75,7 @@ ExitCode info(const InfoOptions& options) {
   const auto found = inspect(*log);
   if (!found) return report(found.error());
   if (options.json) {
-    print_json(to_json(*found));
+    print_json(json_of(*found));
   } else {
     print_human(options.log, *found);
   }

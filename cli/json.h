@@ -8,11 +8,11 @@
 
 namespace varve::cli {
 
-/// Field names are those of `LogInfo`.
-[[nodiscard]] nlohmann::ordered_json to_json(const LogInfo& info);
+/// As the library says it, without the single objects: those are for who draws them.
+[[nodiscard]] nlohmann::ordered_json json_of(const LogInfo& info);
 
 /// Field names are those of `Cursor`.
-[[nodiscard]] nlohmann::ordered_json to_json(const Cursor& cursor);
+[[nodiscard]] nlohmann::ordered_json json_of(const Cursor& cursor);
 
 /// Prints it, indented. Bytes that are not UTF-8 (names in a store may be anything) are replaced.
 void print_json(const nlohmann::ordered_json& json);

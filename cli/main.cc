@@ -20,8 +20,9 @@ using varve::cli::ExitCode;
 constexpr const char* about =
     R"(Varve: an ordered write-ahead log on object storage.
 
-A LOG is named by its store's URI and its name: file:///dir/name keeps it in a local directory,
-mem://store/name in this process's memory.
+A LOG is named by its store's URI and its name: s3://bucket/name keeps it in a bucket, with the
+credentials and the region that AWS's tools would use; file:///dir/name in a local directory;
+mem://store/name in this process's memory, for tries: it ends with the command.
 )";
 
 constexpr const char* footer =
@@ -29,6 +30,8 @@ constexpr const char* footer =
   varve append file:///var/tmp/mylog /var/log/dpkg.log   put every line into a log
   varve cat file:///var/tmp/mylog --follow               print them, and wait for more
   varve info file:///var/tmp/mylog                       what does it hold?
+  varve doctor s3://bucket                               may logs live in this bucket?
+  varve top s3://bucket/orders                           watch one
   varve append --help                                    each command explains itself
 
 Exit codes: 0 fine, 1 failure, 2 usage, 3 fenced (another writer took the log over), 4 corruption,
@@ -44,7 +47,7 @@ class Summaries : public CLI::Formatter {
 
   std::string make_subcommand(const CLI::App* command) const override {
     const std::string about_it = command->get_description();
-    return fmt::format("  {:<10}{}\n", command->get_name(), about_it.substr(0, about_it.find('\n')));
+    return fmt::format("  {:<15}{}\n", command->get_name(), about_it.substr(0, about_it.find('\n')));
   }
 };
 

@@ -54,7 +54,7 @@ nlohmann::ordered_json offset_json(const std::optional<Offset>& offset) {
 
 nlohmann::ordered_json plan_json(const RetentionPlan& plan) {
   auto idle = nlohmann::ordered_json::array();
-  for (const Cursor& cursor : plan.idle) idle.push_back(to_json(cursor));
+  for (const Cursor& cursor : plan.idle) idle.push_back(json_of(cursor));
   return {
       {"start_offset", plan.records.begin},
       {"end_offset", plan.records.end},
@@ -65,7 +65,7 @@ nlohmann::ordered_json plan_json(const RetentionPlan& plan) {
       {"decided_by", to_string(plan.decided_by)},
       {"by_age", offset_json(plan.by_age)},
       {"by_size", offset_json(plan.by_size)},
-      {"lowest_cursor", plan.lowest_cursor ? to_json(*plan.lowest_cursor) : nlohmann::ordered_json(nullptr)},
+      {"lowest_cursor", plan.lowest_cursor ? json_of(*plan.lowest_cursor) : nlohmann::ordered_json(nullptr)},
       {"held_back", plan.held_back},
       {"idle_cursors", std::move(idle)},
       {"writer_has_closed", plan.writer_has_closed}};

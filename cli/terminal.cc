@@ -2,21 +2,43 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <limits>
+#include <string>
+#include <vector>
 
 namespace varve::cli {
 namespace {
 
-// xterm's second screen, and ECMA-48: the cursor hidden; home, erase to a line's end, erase what is below.
-constexpr const char* enter = "\x1b[?1049h\x1b[?25l";
-constexpr const char* leave = "\x1b[?25h\x1b[?1049l";
+// xterm's second screen, and ECMA-48: long lines not wrapped, the cursor hidden; home, erase to a line's end,
+// erase what is below.
+constexpr const char* enter = "\x1b[?1049h\x1b[?7l\x1b[?25l";
+constexpr const char* leave = "\x1b[?25h\x1b[?7h\x1b[?1049l";
 constexpr const char* home = "\x1b[H";
-constexpr const char* line_end = "\x1b[K\n";
+constexpr const char* line_end = "\x1b[K";
 constexpr const char* erase_below = "\x1b[J";
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+/// How many lines there is room for; the most if the terminal does not say.
+std::size_t rows() {
+  winsize size{};
+  const bool said = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
+  return said ? size.ws_row : std::numeric_limits<std::size_t>::max();
+}
 
 }  // namespace
 
@@ -38,12 +60,17 @@ Terminal::~Terminal() {
 }
 
 void Terminal::draw(std::string_view text) {
+  std::vector<std::string_view> lines = lines_of(text);
+  // The last one says how it ends, and stays.
+  if (const std::size_t most = rows(); lines.size() > most) {
+    lines[most - 1] = lines.back();
+    lines.resize(most);
+  }
   std::string screen = home;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    screen += text.substr(0, end);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (i > 0) screen += '\n';
+    screen += lines[i];
     screen += line_end;
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   screen += erase_below;
   fmt::print("{}", screen);

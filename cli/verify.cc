@@ -57,7 +57,7 @@ nlohmann::ordered_json report_json(const VerifyReport& found) {
           {"bytes_read", found.bytes_read},
           {"findings", std::move(findings)},
           {"findings_cut", found.findings_cut},
-          {"info", to_json(found.info)}};
+          {"info", json_of(found.info)}};
 }
 
 void print_human(const VerifyReport& found) {

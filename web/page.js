@@ -3,11 +3,10 @@
 "use strict";
 
 const POLL_MS = 1000;
-const HISTORY = 120; // samples in a plot
-const SVG = "http://www.w3.org/2000/svg";
+const HISTORY = 300; // samples in a plot
 
 const byId = (id) => document.getElementById(id);
-const samples = new Map(); // log name -> [{ms, records, bytes}]
+const samples = new Map(); // log name -> what a plot needs of each moment, see remember()
 let chosen = null;
 
 // --- Making elements.
@@ -19,39 +18,24 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-function shape(tag, attributes, title) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  if (title !== undefined) {
-    const text = document.createElementNS(SVG, "title");
-    text.textContent = title;
-    made.append(text);
-  }
-  return made;
-}
-
-function label(x, y, text, anchor = "start") {
-  const made = shape("text", { x, y, "text-anchor": anchor });
-  made.textContent = text;
-  return made;
-}
-
 // --- Numbers as people read them.
 
 const commas = (number) => Math.round(number).toLocaleString("en-US");
 
+const rounded = (number) => number.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+
 function short(number) {
   for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
-    if (number >= size) return (number / size).toPrecision(3) + " " + unit;
+    if (number >= size) return rounded(number / size) + " " + unit;
   }
-  return number === 0 ? "0" : number.toPrecision(number < 1 ? 2 : 3);
+  return rounded(number);
 }
 
 function bytes(number) {
   for (const [unit, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]]) {
-    if (number >= size) return (number / size).toFixed(1) + " " + unit;
+    if (number >= size) return rounded(number / size) + " " + unit;
   }
-  return number + " B";
+  return rounded(number) + " B";
 }
 
 function dollars(amount) {
@@ -59,7 +43,8 @@ function dollars(amount) {
   return "$" + (amount >= 1 ? amount.toFixed(2) : amount.toPrecision(2));
 }
 
-const milliseconds = (us) => (us / 1000).toLocaleString("en-US", { maximumSignificantDigits: 3 });
+const milliseconds = (us) => rounded(us / 1000);
+const time = (us) => (us >= 1e6 ? `${rounded(us / 1e6)} s` : `${milliseconds(us)} ms`);
 const moment = (ms) => (ms ? new Date(ms).toISOString().replace("T", " ").slice(0, 19) + " UTC" : "–");
 
 // --- The parts of the page.
@@ -105,8 +90,9 @@ function drawChain(info) {
     next = object.seq + 1;
   }
   const width = Math.max(byId("chain").clientWidth, 300);
-  const height = 92;
+  const height = 108;
   const base = height - 20;
+  const ceiling = 16; // above it the marks say their offsets
   const gapWidth = 26;
   const most = Math.max(1, Math.floor((width - 20) / 6));
   const shown = columns.slice(-most);
@@ -116,13 +102,16 @@ function drawChain(info) {
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img" });
   svg.append(shape("line", { class: "base", x1: 0, x2: width, y1: base + 0.5, y2: base + 0.5 }));
   let x = 10;
-  const mark = (kind, at, text, anchor) => {
-    svg.append(shape("line", { class: `mark mark-${kind}`, x1: at, x2: at, y1: 2, y2: base }, text));
+  const mark = (kind, at, offset) => {
+    const text = `${kind} ${commas(offset)}`;
+    svg.append(shape("line", { class: `mark mark-${kind}`, x1: at, x2: at, y1: 3, y2: base }, `${kind}: offset ${offset}`));
+    const left = at > width / 2;
+    svg.append(label(left ? at - 5 : at + 5, 11, text, left ? "end" : "start"));
   };
-  let started = false;
+  let started = shown.length === 0 || shown[0].seq > info.lowest_live;  // or it lies further to the left
   for (const column of shown) {
-    if (!started && column.seq >= info.lowest_live && info.start_offset > 0) {
-      mark("start", x - 1, `start: offset ${info.start_offset}`);
+    if (!started && column.seq >= info.lowest_live) {
+      mark("start", x - 1, info.start_offset);
       started = true;
     }
     if (column.gap) {
@@ -132,11 +121,11 @@ function drawChain(info) {
       continue;
     }
     // Sizes differ by orders of magnitude: the root keeps small objects visible.
-    const tall = column.role === "seal" ? base - 8 : 6 + Math.sqrt(column.bytes / tallest) * (base - 18);
+    const tall = column.role === "seal" ? base - ceiling : 6 + Math.sqrt(column.bytes / tallest) * (base - ceiling - 10);
     svg.append(shape("rect", { class: column.role, x, y: base - tall, width: Math.max(step - 1.5, 1.5), height: tall, rx: 1 },
       `${column.role} ${column.seq}, ${bytes(column.bytes)}`));
     x += step;
-    if (column.seq + 1 === info.tail) mark("end", x - 0.5, `end: offset ${info.end_offset}`);
+    if (column.seq + 1 === info.tail) mark("end", x - 0.5, info.end_offset);
   }
   const first = shown[0];
   const last = shown[shown.length - 1];
@@ -144,43 +133,57 @@ function drawChain(info) {
   if (last && shown.length > 6) svg.append(label(Math.max(x, 160), height - 5, `${last.seq}`, "end"));
   byId("chain").replaceChildren(svg);
   byId("chain-caption").textContent =
-    `the newest ${info.newest.length} objects; height: size` +
+    `the newest ${shown.length - gaps} objects; height: size` +
     (info.cut_objects ? `; ${info.cut_objects} behind the tail` : "") +
     (info.leftover_objects ? `; ${info.leftover_objects} to be deleted` : "");
 }
 
-function drawPlot(id, rates, text) {
-  const width = 400;
-  const height = 140;
-  const top = Math.max(...rates, 0);
-  const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img" });
-  const y = (rate) => height - 4 - (top === 0 ? 0 : rate / top) * (height - 26);
-  const x = (index) => width - ((rates.length - 1 - index) / (HISTORY - 1)) * width;
-  for (const part of [0, 0.5, 1]) {
-    svg.append(shape("line", { class: "grid", x1: 0, x2: width, y1: y(part * top), y2: y(part * top) }));
-  }
-  if (rates.length > 1) {
-    const points = rates.map((rate, index) => `${x(index).toFixed(1)},${y(rate).toFixed(1)}`).join(" ");
-    svg.append(shape("polygon", { class: "area", points: `${x(0)},${y(0)} ${points} ${width},${y(0)}` }));
-    svg.append(shape("polyline", { class: "line", points }));
-  }
-  const now = rates.length ? rates[rates.length - 1] : 0;
-  byId(id).replaceChildren(element("small", {}, `now ${text(now)}, at most ${text(top)}`), svg);
+const upTo = (thousand) => (values) => linear(Math.max(...values, 0), thousand);
+const powersOfTen = (values) => logarithmic(Math.min(...values), Math.max(...values, 0));
+
+function drawPlot(id, caption, lines, text, scaleOf) {
+  const place = byId(id);
+  const enough = lines.some((line) => line.points.length > 0);
+  place.replaceChildren(element("small", {}, enough ? caption : "two looks make a line …"),
+    ...(enough ? [plotOf(lines, text, scaleOf, Math.max(place.clientWidth, 200))] : []));
+}
+
+function drawRate(id, name, field, text, thousand) {
+  const points = rates(name, field);
+  const now = points.length ? points[points.length - 1].value : 0;
+  const most = Math.max(...points.map((point) => point.value), 0);
+  drawPlot(id, `now ${text(now)}, at most ${text(most)}`, [{ kind: "first", points }], text, upTo(thousand));
+}
+
+function drawPlots(log) {
+  drawRate("plot-records", log.name, "records", short, 1000);
+  drawRate("plot-bytes", log.name, "bytes", bytes, 1024);
+  byId("writer-plots").hidden = !log.writer;
+  if (!log.writer) return;
+  const medians = uploadTimes(log.name, 0.5);
+  const slowest = uploadTimes(log.name, 0.99);
+  const latest = (points) => points.findLast((point) => point.value !== null)?.value ?? 0;
+  drawPlot("plot-upload", `median ${time(latest(medians))}, 99 of 100 within ${time(latest(slowest))}`,
+    [{ kind: "first", points: medians }, { kind: "second", points: slowest }], time, powersOfTen);
+  const errors = Object.entries(log.writer.requests.errors).map(([code, count]) => `${code} ${commas(count)}`);
+  const again = sentAgain(log.writer);
+  drawPlot("plot-requests", (errors.join(", ") || "no errors") + (again ? `; ${commas(again)} sent again` : ""),
+    [{ kind: "first", points: rates(log.name, "requests") }, { kind: "failed", points: rates(log.name, "trouble") }], short, upTo(1000));
 }
 
 function drawStages(writer) {
   byId("stages-section").hidden = !writer;
   if (!writer) return;
   const names = { queue: "queue", upload: "upload", order_wait: "order", callback: "callback" };
-  const longest = Math.max(...Object.values(writer.stages_us).map((stage) => stage.p99), 1);
+  const scale = logarithmic(10, Math.max(...Object.values(writer.stages_us).map((stage) => stage.p99)));
   byId("stages").replaceChildren(...Object.entries(names).map(([key, name]) => {
     const stage = writer.stages_us[key];
     const svg = shape("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none" });
-    svg.append(shape("rect", { x: 0, y: 1, width: (stage.p50 / longest) * 98, height: 8 }));
-    const far = (stage.p99 / longest) * 98;
+    svg.append(shape("rect", { x: 0, y: 1, width: scale.part(stage.p50) * 98, height: 8 }));
+    const far = scale.part(stage.p99) * 98;
     svg.append(shape("line", { x1: far, x2: far, y1: 0, y2: 10, "vector-effect": "non-scaling-stroke" }));
     return element("div", { class: "stage" }, element("span", {}, name), svg,
-      element("i", {}, `${milliseconds(stage.p50)} / ${milliseconds(stage.p99)} ms`));
+      element("i", {}, `${time(stage.p50)} / ${time(stage.p99)}`));
   }));
 }
 
@@ -204,8 +207,8 @@ function drawTables(log) {
   fillTable("store", null, requests ? [
     ["PUT", requests.puts], ["GET", requests.gets], ["LIST", requests.lists], ["DELETE", requests.deletes],
     ["failed", requests.failed], ["uploads tried again", log.writer.put_retries], ["slowed down", log.writer.slowdowns],
-    ...(requests.hedges === undefined ? [] : [["hedges, won", { number: `${requests.hedges}, ${requests.hedges_won}` }],
-      ["throttled", requests.retries_throttled]]),
+    ...(requests.hedges === undefined ? [] : [["sent again: throttled, failed", { number: `${commas(requests.retries_throttled)}, ${commas(requests.retries_failed)}` }],
+      ["sent twice for being slow, second won", { number: `${commas(requests.hedges)}, ${commas(requests.hedges_won)}` }]]),
     ["cost so far", { number: dollars(requests.dollars) }],
   ] : [["looks", log.looks], ["failed", log.looks_failed]], "");
 }
@@ -240,11 +243,16 @@ function byLog(state) {
   return logs;
 }
 
+// What the store's client sent once more, where it tells.
+const sentAgain = ({ requests }) => (requests.retries_throttled ?? 0) + (requests.retries_failed ?? 0);
+
 function remember(log) {
   const writer = log.writer;
   if (!writer && !log.info) return;
   // From outside only a new look is a new sample.
-  const sample = writer ? { ms: Date.now(), records: writer.records, bytes: writer.object_bytes }
+  const sample = writer ? { ms: Date.now(), records: writer.records, bytes: writer.object_bytes,
+                            requests: writer.requests.puts + writer.requests.gets + writer.requests.lists + writer.requests.deletes,
+                            trouble: writer.requests.failed + sentAgain(writer), upload: writer.stages_us.upload }
                         : { ms: log.seen_unix_ms, records: log.info.end_offset, bytes: log.info.bytes };
   if (!samples.has(log.name)) samples.set(log.name, []);
   const all = samples.get(log.name);
@@ -253,10 +261,31 @@ function remember(log) {
   if (all.length > HISTORY + 1) all.shift();
 }
 
-function rates(name, field) {
+// From each sample to the next, as points of a plot.
+function between(name, value) {
   const all = samples.get(name) ?? [];
-  return all.slice(1).map((sample, i) => Math.max(0, (sample[field] - all[i][field]) / ((sample.ms - all[i].ms) / 1000)));
+  return all.slice(1).map((sample, i) => ({ ms: sample.ms, value: value(all[i], sample) }));
 }
+
+const rates = (name, field) =>
+  between(name, (before, after) => Math.max(0, (after[field] - before[field]) / ((after.ms - before.ms) / 1000)));
+
+// How long this part of the uploads that ended meanwhile took at most, as far as the ranges tell. Null: none did.
+const uploadTimes = (name, part) =>
+  between(name, ({ upload: before }, { upload: after }) => {
+    const counts = after.counts.map((count, i) => count - before.counts[i]);
+    let wanted = part * counts.reduce((sum, count) => sum + count, 0);
+    if (wanted <= 0) return null;
+    const bounds = after.upper_bounds;
+    for (const [i, count] of counts.entries()) {
+      if (wanted <= count) {
+        const lower = i === 0 ? 0 : bounds[i - 1];
+        return i === bounds.length ? lower : lower + (bounds[i] - lower) * (wanted / count);
+      }
+      wanted -= count;
+    }
+    return bounds[bounds.length - 1];
+  });
 
 function offerChoice(logs) {
   const names = [...logs.keys()];
@@ -280,8 +309,7 @@ function draw(state) {
   if (!log.info && !log.writer) return;
   drawFigures(log);
   if (log.info) drawChain(log.info);
-  drawPlot("plot-records", rates(log.name, "records"), short);
-  drawPlot("plot-bytes", rates(log.name, "bytes"), (rate) => bytes(Math.round(rate)));
+  drawPlots(log);
   drawStages(log.writer);
   drawTables(log);
   document.title = `${chosen} – Varve`;

@@ -453,7 +453,11 @@ class Verify(LogTest):
 
 class Usage(LogTest):
     def test_help_has_examples(self):
-        for command in ([], ["append"], ["cat"], ["info"], ["trim"], ["verify"], ["dump"]):
+        listed = re.search(r"Subcommands:\n(.*?)\n\n", self.varve("--help"), re.S)[1]
+        commands = re.findall(r"^  ([a-z-]+) +[A-Z].*\.$", listed, re.M)
+        self.assertEqual(len(commands), len(listed.splitlines()), "a name, a gap, and what it does")
+        self.assertIn("serve-metrics", commands)
+        for command in ([], *([command] for command in commands)):
             with self.subTest(command):
                 self.assertIn("Examples:", self.varve(*command, "--help"))
 

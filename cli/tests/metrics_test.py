@@ -1,17 +1,23 @@
 """Looking at a log while it lives: `top`, `serve-metrics`, `append --metrics-port`."""
+import fcntl
 import http.client
 import json
 import os
 import pty
+import re
 import resource
 import socket
+import struct
 import subprocess
+import termios
 import unittest
+from pathlib import Path
 
-from command import FAILURE, FINE, PATIENCE_S, USAGE, VARVE
+from command import FAILURE, FENCED, FINE, PATIENCE_S, UNAVAILABLE, USAGE, VARVE
 from serving import MetricsTest
 
 IDLE_CONNECTIONS = 10_000
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
 
 
 class Top(MetricsTest):
@@ -58,7 +64,25 @@ class Top(MetricsTest):
         self.assertEqual(watching.wait(PATIENCE_S), FINE)
         watching.stderr.close()
         os.close(ours)
-        self.assertTrue(drawn.endswith(b"\x1b[?25h\x1b[?1049l"), "the terminal is as it was")
+        self.assertTrue(drawn.endswith(b"\x1b[?25h\x1b[?7h\x1b[?1049l"), "the terminal is as it was")
+
+    def test_a_small_terminal_shows_what_fits(self):
+        self.append("one")
+        for name in range(20):
+            self.varve("cursor", self.log, "set", f"reader-{name}", "0")
+        ours, its = pty.openpty()
+        self.addCleanup(os.close, ours)
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 60, 0, 0))
+        watching = subprocess.Popen([VARVE, "top", self.log], stdin=its, stdout=its)
+        self.addCleanup(watching.kill)
+        os.close(its)
+        drawn = b""
+        while b"\x1b[J" not in drawn:
+            drawn += os.read(ours, 4096)
+        os.write(ours, b"q")
+        self.assertEqual(watching.wait(PATIENCE_S), FINE)
+        self.assertEqual(drawn.split(b"\x1b[H")[1].count(b"\n"), 11, "twelve lines, and the last one ends none")
+        self.assertIn(b"q to quit", drawn)
 
     def test_no_log_and_bad_arguments(self):
         self.varve("top", self.log, "--once", exits=FAILURE)
@@ -69,9 +93,13 @@ class Serve(MetricsTest):
     def test_a_log_from_outside(self):
         self.append("one", "two")
         serving = self.serve("serve-metrics", self.log, "--port", "0")
-        self.assertEqual(self.seen(serving.url)["info"]["end_offset"], 2)
+        seen = self.seen(serving.url)["info"]
+        self.assertEqual(seen["end_offset"], 2)
+        self.assertEqual(seen | self.info(), seen, "the page is told what info tells, in the same words")
+        self.assertEqual([placed["role"] for placed in seen["newest"]], ["seal", "data", "data"])
         self.assertIn(f'varve_log_end_offset{{log="{self.log}"}} 2\n', self.get(serving.url + "/metrics"))
         self.assertIn("<title>Varve</title>", self.get(serving.url + "/"))
+        self.assertIn("(for this machine only)", serving.stderr)
         self.assertNotIn("password", serving.stderr)
         serving.interrupt()
         self.assertEqual(serving.end(), FINE)
@@ -141,9 +169,45 @@ class AppendServes(MetricsTest):
         metrics = self.get(writer.url + "/metrics")
         self.assertIn(f'varve_writer_durable_offset{{log="{self.log}",by="writer"}} 2\n', metrics)
         self.assertIn("varve_writer_upload_seconds_count", metrics)
+        self.seen(writer.url)
+        for name in re.findall(r"^# TYPE varve_(\w+)", self.get(writer.url + "/metrics"), re.M):
+            short = re.sub(r"(_total|_seconds|_ratio)$", "", name.split("_", 1)[1])  # as it is in the tables
+            self.assertRegex(PAGE, rf"`varve_{name}[`{{]|`_{name.split('_', 1)[1]}[`{{]|`{short}(_us|_percent)?`", name)
         self.assertEqual(json.loads(self.get(writer.url + "/state"))["writers"][0]["state"]["durable_offset"], 2)
         writer.process.stdin.close()
         self.assertEqual(writer.end(), FINE)
+
+
+    def test_top_of_the_writer_itself(self):
+        writer = self.serve("append", self.log, "--acks", "--metrics-port", "0")
+        writer.say("one\ntwo\n")
+        writer.wait_for("durable 2\n")
+        look = json.loads(self.varve("top", writer.url, "--once", "--json"))
+        self.assertEqual((look["log"], look["durable_offset"], look["records"]), (self.log, 2, 2))
+        self.assertIsNone(look["records_per_second"])
+        screen = self.varve("top", writer.url + "/", "--once")
+        self.assertIn("durable 2", screen)
+        self.assertRegex(screen, r"\n  upload +[\d.]+ +[\d.]+\n")
+        self.assertRegex(screen, r"\n  errors +none\n")
+        self.assertRegex(screen, r"\n  cost so far +\$0\.0000")
+        watching = self.start("top", writer.url, "--json", "--interval", "100ms")
+        with watching.heard:
+            self.assertTrue(watching.heard.wait_for(lambda: len(watching.lines) >= 2, PATIENCE_S))
+        self.assertEqual(json.loads(watching.lines[1])["records_per_second"], 0)
+        self.append("three")  # by another, who takes the log over
+        writer.say("four\n")
+        self.assertEqual(writer.end(), FENCED)
+        self.assertEqual(watching.end(), UNAVAILABLE)
+        self.assertIn("nobody serves metrics at", watching.stderr)
+
+    def test_top_where_no_writer_is(self):
+        self.varve("top", "http://127.0.0.1:1", "--once", exits=UNAVAILABLE)
+        self.assertIn("varve append --metrics-port", self.stderr)
+        self.append("one")
+        serving = self.serve("serve-metrics", self.log, "--port", "0")
+        self.varve("top", serving.url, "--once", exits=FAILURE)
+        self.assertIn("no writer is served", self.stderr)
+        self.varve("top", serving.url + "/metrics", "--once", exits=UNAVAILABLE)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,10 @@ class SeekOnS3(OnS3, commands_test.Seek):
     pass
 
 
+class CursorOnS3(OnS3, commands_test.CursorCommand):
+    test_verify_and_info_do_not_mind = None  # damages a file
+
+
 class RetainOnS3(OnS3, keeping_test.Retain):
     pass
 
@@ -43,15 +47,6 @@ class ReadingOnS3(OnS3):
     def test_records_by_offset(self):
         self.append(*(f"record {number}" for number in range(100)))
         self.assertEqual(self.varve("get", self.log, "99", "0", "41"), "record 99\nrecord 0\nrecord 41\n")
-
-    def test_cursors(self):
-        self.append("one", "two", "three")
-        self.varve("cursor", self.log, "set", "backup", "1")
-        self.varve("cursor", self.log, "set", "backup", "2")
-        self.assertEqual(self.varve("cursor", self.log, "get", "backup"), "2\n")
-        self.assertIn("backup", self.varve("cursor", self.log, "list"))
-        self.varve("cursor", self.log, "delete", "backup")
-        self.assertNotIn("backup", self.varve("cursor", self.log, "list"))
 
     def test_a_follower_sees_what_another_process_writes(self):
         self.append("one")

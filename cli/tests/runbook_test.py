@@ -266,8 +266,22 @@ class ThePage(unittest.TestCase):
         for code in re.findall(r"^\s+(\w+),", codes, re.M):
             self.assertRegex(PAGE, rf"(?m)^(### {code}\b|\| `{code}` \|)", f"{code} is not in docs/operations.md")
 
+    def test_every_event_has_an_entry(self):
+        kinds = re.search(r"enum class EventKind[^{]*{(.*?)};", (ROOT / "include/varve/event.h").read_text(), re.S)[1]
+        for kind in re.findall(r"^\s+(\w+),", kinds, re.M):
+            self.assertRegex(PAGE, rf"(?m)^\| `{kind}` \|", f"{kind} is not in docs/operations.md")
+
+    def test_every_number_has_an_entry(self):
+        header = (ROOT / "include/varve/metrics.h").read_text()
+        for struct in ("WriterMetrics", "ReaderMetrics", "PointReaderMetrics", "StoreMetrics", "RequestMetrics"):
+            fields = re.search(rf"struct {struct} {{(.*?)\n}};", header, re.S)[1]
+            names = re.findall(r"^  [\w:<>, ]+? (\w+)(?: = .*?|{})?;", fields, re.M)
+            self.assertGreater(len(names), 3)
+            for name in names:
+                self.assertRegex(PAGE, rf"`(sent\.)?{name}[`\[.]", f"{struct}::{name} is not in docs/operations.md")
+
     def test_policies_are_json_and_name_what_a_log_needs(self):
-        policies = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.S)]
+        policies = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.S)]  # tried by permissions_test.py
         actions = {action for statement in policies[0]["Statement"]
                    for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])}
         self.assertEqual(actions, {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"})

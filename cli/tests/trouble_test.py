@@ -69,6 +69,9 @@ class Damage(LogTest):
     def test_deleted_object(self):
         self.victim.unlink()
         self.expect_corruption()
+        # A search for a time passes by what is lost, as one for an offset does.
+        self.assertEqual(self.varve("cat", self.log, "--since", "1h", "--count", "1"), f"{0:099}\n")
+        self.assertEqual(self.varve("cat", self.log, "--since", "2100-01-01"), "")
 
     def test_garbled_checkpoint_costs_nothing_but_time(self):
         (self.directory / "log" / "checkpoint").write_bytes(b"garbage")
@@ -128,6 +131,32 @@ class LostInTheTail(FourRecords):
         self.data[2].rename(self.directory / "third")
         self.append("after")
         self.assertEqual(self.varve("cat", self.log), "record 1\nrecord 2\nafter\n")
+        self.varve("verify", self.log)
+
+
+class InAVoid(LogTest):
+    """A record that was on its way when its writer was killed lies in the void behind the next seal."""
+
+    def test_its_offset_is_another_records(self):
+        writer = self.start("append", self.log, "--acks")
+        writer.say("one\n")
+        writer.wait_for("durable 1\n")
+        writer.say("two\n")
+        writer.wait_for("durable 2\n")
+        writer.interrupt(signal.SIGKILL)
+        writer.end()
+        newest = self.objects()[-1]  # as if the one before it had never landed: nobody knows it as acknowledged
+        newest.rename(newest.with_name(f"{int(newest.name) + 1:020}"))
+        self.assertEqual(self.info()["cut_objects"], 1)
+        self.append()
+        self.assertEqual(self.varve("cat", self.log, "--from", "1"), "", "the end of the log")
+        self.varve("cat", self.log, "--from", "2", exits=OUT_OF_RANGE)
+        self.varve("get", self.log, "1", exits=OUT_OF_RANGE)
+        self.assertIn("holds 0 up to, but not including, 1", self.stderr)
+        self.varve("cursor", self.log, "set", "eager", "2", exits=OUT_OF_RANGE)
+        self.append("another")
+        self.assertEqual(self.varve("cat", self.log, "--from", "1"), "another\n")
+        self.assertEqual(self.varve("get", self.log, "1"), "another\n")
         self.varve("verify", self.log)
 
 

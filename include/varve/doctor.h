@@ -90,6 +90,9 @@ struct Prices {
 /// What so many requests cost, in dollars.
 [[nodiscard]] double price_of(const RequestTotals& requests, const Prices& prices = {});
 
+/// What keeping so many bytes costs, in dollars a month.
+[[nodiscard]] double price_of_keeping(std::uint64_t bytes, const Prices& prices = {});
+
 /// A month (30 days) of a log, in dollars. Without what leaves the region.
 struct MonthlyCost {
   double objects_per_second = 0;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "varve/point_reader.h"
 #include "varve/reader.h"
 #include "varve/result.h"
 #include "varve/store.h"
@@ -43,9 +44,10 @@ class Exporter {
   /// `log` is the label by which its numbers are told from others.
   void watch(std::string log, const Writer& writer);
   void watch(std::string log, const Reader& reader);
+  void watch(std::string log, const PointReader& reader);
 
   /// Looks at a log from outside, at once and then every `interval_ms`, on a thread of its own. A look
-  /// costs a LIST for each 1000 objects, and a few GETs.
+  /// costs four LISTs, one more for each 1000 objects, and while a writer has the log open some 4 W GETs.
   void watch(std::string log, LogAddress address, std::uint32_t interval_ms);
 
   [[nodiscard]] std::uint16_t port() const noexcept;

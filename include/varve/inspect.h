@@ -64,6 +64,10 @@ struct LogInfo {
 /// Errors as `Reader::open`.
 Result<LogInfo> inspect(const LogAddress& log);
 
+/// All of it as JSON, in one line; the fields' names are those of `LogInfo`. Bytes that are not UTF-8
+/// are replaced.
+[[nodiscard]] std::string to_json(const LogInfo& info);
+
 /// How bad a finding is.
 enum class Severity : std::uint8_t {
   note,     ///< expected after crashes: leftovers, an unfinished tail, a stale checkpoint

@@ -1,6 +1,6 @@
 // varve/metrics.h - what a writer, a reader and a store have done, in numbers.
 //
-// Always counted, for an object or a request at a time, never for a record: what it costs is in
+// Always counted, for an object or a request at a time, never for a record of many: what it costs is in
 // docs/performance.md. Counters begin at 0 when a writer or reader is opened, and only grow. A snapshot
 // is taken without stopping anybody: what happens meanwhile may be in one number and not in another.
 #pragma once
@@ -107,6 +107,21 @@ struct ReaderMetrics {
   std::uint64_t checksum_failures = 0;  ///< headers and records that were damaged when read
   std::uint64_t polls = 0;              ///< the tail was asked for more and had none
   std::uint64_t looks = 0;              ///< something missing made it look at the whole log
+  StoreRequests requests;               ///< by this reader, opening included
+  std::optional<StoreMetrics> store = {};
+};
+
+/// What a point reader has done since it was opened.
+struct PointReaderMetrics {
+  std::uint64_t records = 0;            ///< read
+  std::uint64_t record_bytes = 0;       ///< of these, their own bytes
+  std::uint64_t failures = 0;           ///< reads that ended with an error
+  std::uint64_t cache_hits = 0;         ///< a record's object was known already
+  std::uint64_t searches = 0;           ///< it was not, and was searched for
+  std::uint64_t looks = 0;              ///< the whole log was looked at anew
+  std::uint64_t checksum_failures = 0;  ///< headers, indexes and records that were damaged when read
+  std::uint64_t cached_objects = 0;     ///< whose header is known now
+  std::uint64_t cached_bytes = 0;       ///< what these headers and indexes take now
   StoreRequests requests;               ///< by this reader, opening included
   std::optional<StoreMetrics> store = {};
 };

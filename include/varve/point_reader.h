@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "varve/metrics.h"
 #include "varve/reader.h"
 #include "varve/result.h"
 #include "varve/store.h"
@@ -50,6 +51,9 @@ class PointReader {
   /// there yet; carries the valid range), `corruption` (names the object), `foreign`, `unsupported`,
   /// `denied`, `unavailable`.
   Result<OwnedRecord> read(Offset offset);
+
+  /// What it has done so far, as `varve/metrics.h` explains.
+  [[nodiscard]] PointReaderMetrics metrics() const;
 
  private:
   class Impl;

@@ -69,18 +69,17 @@ void varve_reader_options_init(varve_reader_options* options, size_t struct_byte
 
 varve_code varve_reader_open(const varve_log* log, const varve_reader_options* options, varve_reader** reader,
                              varve_error** error) {
-  return guarded(error, [&]() -> Result<void> {
-    if (log == nullptr) return missing("log");
-    if (reader == nullptr) return missing("reader");
-    const auto given = varve::c_interface::options_from(options, varve::c_interface::reader_defaults());
-    if (!given) return given.error();
-    const auto wanted = varve::c_interface::in_cpp(*given);
+  const auto open = [](const varve::LogAddress& address, const varve_reader_options& given,
+                       varve_reader& handle) -> Result<void> {
+    const auto wanted = varve::c_interface::in_cpp(given);
     if (!wanted) return wanted.error();
-    auto opened = varve::Reader::open(log->address, *wanted);
+    auto opened = varve::Reader::open(address, *wanted);
     if (!opened) return opened.error();
-    *reader = new varve_reader{*std::move(opened)};
+    handle.reader = *std::move(opened);
     return {};
-  });
+  };
+  return varve::c_interface::open_handle(log, options, varve::c_interface::reader_defaults(), reader,
+                                         "reader", error, open);
 }
 
 varve_code varve_reader_next(varve_reader* reader, uint64_t timeout_ms, varve_record* record, bool* found,

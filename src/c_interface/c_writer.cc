@@ -98,18 +98,15 @@ void varve_writer_options_init(varve_writer_options* options, size_t struct_byte
 
 varve_code varve_writer_open(const varve_log* log, const varve_writer_options* options, varve_writer** writer,
                              varve_error** error) {
-  return guarded(error, [&]() -> Result<void> {
-    if (log == nullptr) return missing("log");
-    if (writer == nullptr) return missing("writer");
-    const auto wanted = varve::c_interface::options_from(options, varve::c_interface::writer_defaults());
-    if (!wanted) return wanted.error();
-    auto handle = std::make_unique<varve_writer>();
-    auto opened = varve::Writer::open(log->address, varve::c_interface::in_cpp(*wanted));
+  const auto open = [](const varve::LogAddress& address, const varve_writer_options& wanted,
+                       varve_writer& handle) -> Result<void> {
+    auto opened = varve::Writer::open(address, varve::c_interface::in_cpp(wanted));
     if (!opened) return opened.error();
-    handle->writer = *std::move(opened);
-    *writer = handle.release();
+    handle.writer = *std::move(opened);
     return {};
-  });
+  };
+  return varve::c_interface::open_handle(log, options, varve::c_interface::writer_defaults(), writer,
+                                         "writer", error, open);
 }
 
 varve_code varve_writer_append(varve_writer* writer, const void* data, size_t bytes, varve_append_done done,

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 
 #include "c_interface/failure.h"
 #include "varve/store.h"
@@ -45,6 +46,23 @@ Result<Options> options_from(const Options* options, Options defaults) {
   }
   std::memcpy(static_cast<void*>(&defaults), options, options->struct_bytes);
   return defaults;
+}
+
+/// Hands out a `Handle`, called `name`, once `open(address, options, handle)` has put into it what it stands
+/// for. The handle is made first: what has been opened is never lost for want of memory.
+template <class Handle, class Options, class Open>
+varve_code open_handle(const varve_log* log, const Options* options, const Options& defaults, Handle** handle,
+                       const char* name, varve_error** error, Open open) noexcept {
+  return guarded(error, [&]() -> Result<void> {
+    if (log == nullptr) return missing("log");
+    if (handle == nullptr) return missing(name);
+    const Result<Options> wanted = options_from(options, defaults);
+    if (!wanted) return wanted.error();
+    auto made = std::make_unique<Handle>();
+    if (const Result<void> opened = open(log->address, *wanted, *made); !opened) return opened;
+    *handle = made.release();
+    return {};
+  });
 }
 
 }  // namespace varve::c_interface

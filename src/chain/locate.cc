@@ -10,13 +10,6 @@
 
 namespace varve::chain {
 
-namespace {
-
-// So many objects that are lost are looked for around the target before the search ends there.
-constexpr std::size_t holes_max = 256;
-
-}  // namespace
-
 using format::EpochEntry;
 using format::Header;
 
@@ -101,9 +94,7 @@ Requests Locate::on_probe(const Reply& reply) {
   if (header) {
     probed_.insert_or_assign(reply.seq, *header);
   } else {
-    const Code code = header.error().code();
-    const bool lost = code == Code::not_found || code == Code::corruption || code == Code::foreign;
-    if (!lost || holes_.size() == holes_max) return fail(header.error());
+    if (!is_lost(header.error()) || holes_.size() == holes_max) return fail(header.error());
     holes_.emplace(reply.seq, header.error());
   }
   if (outstanding_ > 0) return {};

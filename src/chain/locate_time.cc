@@ -53,29 +53,47 @@ Seq LocateTime::seq_at(std::uint64_t place) const {
 }
 
 Requests LocateTime::probe() {
-  if (low_ == high_) {
-    result_ = at_high_.value_or(tail_);
-    return {};
-  }
   asked_.clear();
-  answered_.clear();
-  const std::uint64_t span = high_ - low_;
   Requests requests;
+  const auto ask = [&](std::uint64_t place) {
+    const Seq seq = seq_at(place);
+    asked_.emplace(seq, place);
+    requests.push_back(Request::make(Request::Kind::get_header, seq));
+  };
+  const std::uint64_t span = high_ - low_;
+  std::uint64_t next = low_;
   for (std::uint64_t i = 0; i < probes_at_once; ++i) {
-    const std::uint64_t place = low_ + span * i / probes_at_once;
-    if (const Seq seq = seq_at(place); asked_.emplace(seq, place).second) {
-      requests.push_back(Request::make(Request::Kind::get_header, seq));
-    }
+    std::uint64_t place = std::max(next, low_ + span * i / probes_at_once);
+    while (place < high_ && holes_.contains(place)) ++place;
+    if (place >= high_) break;
+    ask(place);
+    next = place + 1;
   }
-  return requests;
+  // Where all of these are lost, what lies before them may be there.
+  for (std::uint64_t place = low_; requests.empty() && place < high_; ++place) {
+    if (!holes_.contains(place)) ask(place);
+  }
+  outstanding_ = requests.size();
+  return requests.empty() ? finish() : requests;
 }
 
 Requests LocateTime::on_probe(const Reply& reply) {
   const Result<Header> header = probed_header(reply, tail_.log_id);
-  if (!header) return fail(header.error());
-  answered_.insert_or_assign(asked_.at(reply.seq), *header);
-  if (answered_.size() < asked_.size()) return {};
-  for (const auto& [place, found] : answered_) {
+  const std::uint64_t place = asked_.at(reply.seq);
+  if (header) {
+    probed_.insert_or_assign(place, *header);
+  } else {
+    if (!is_lost(header.error()) || holes_.size() == holes_max) return fail(header.error());
+    holes_.emplace(place, header.error());
+  }
+  if (--outstanding_ > 0) return {};
+  narrow();
+  return probe();
+}
+
+void LocateTime::narrow() {
+  for (const auto& [place, found] : probed_) {
+    if (place < low_ || place >= high_) continue;
     if (found.created_unix_ms >= since_unix_ms_) {
       high_ = place;
       at_high_ = position_of(found);
@@ -83,7 +101,18 @@ Requests LocateTime::on_probe(const Reply& reply) {
     }
     low_ = place + 1;
   }
-  return probe();
+}
+
+// Nothing between the bounds is unknown any more. What is lost there may have been made so late, and is not
+// to be passed over in silence.
+Requests LocateTime::finish() {
+  if (low_ == high_) {
+    result_ = at_high_.value_or(tail_);
+    return {};
+  }
+  return fail(holes_.at(low_).with_context(
+      fmt::format("the first object made so late may be lost (what is there goes on at offset {}): object {}",
+                  at_high_.value_or(tail_).offset, seq_at(low_))));
 }
 
 Requests LocateTime::fail(Error error) {

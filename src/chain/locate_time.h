@@ -25,7 +25,8 @@ class LocateTime {
 
   [[nodiscard]] bool done() const { return result_.has_value(); }
   /// Only when done: the object's place; the tail if none was made so late. Errors: `not_found`: an
-  /// object went away meanwhile (trimmed?), survey again; `corruption`.
+  /// object that may be the one went away meanwhile (trimmed?), survey again; `corruption`. Objects that
+  /// are lost elsewhere do not keep it from being found.
   [[nodiscard]] const Result<Position>& result() const { return *result_; }
 
  private:
@@ -38,7 +39,9 @@ class LocateTime {
   Requests lay_out();
   Requests on_older_seals(const Reply& reply);
   Requests on_probe(const Reply& reply);
+  void narrow();
   Requests probe();
+  Requests finish();
   Requests fail(Error error);
   [[nodiscard]] Seq seq_at(std::uint64_t place) const;
 
@@ -51,8 +54,10 @@ class LocateTime {
   // Places in the row of all runs: what is below low_ was made before, what is at high_ or behind was not.
   std::uint64_t low_ = 0;
   std::uint64_t high_ = 0;
-  std::map<Seq, std::uint64_t> asked_;                // their places
-  std::map<std::uint64_t, format::Header> answered_;  // by place
+  std::map<Seq, std::uint64_t> asked_;              // their places
+  std::map<std::uint64_t, format::Header> probed_;  // by place
+  std::map<std::uint64_t, Error> holes_;            // by place; probed, and not there, or damaged
+  std::size_t outstanding_ = 0;
   std::optional<Position> at_high_;
   std::optional<Result<Position>> result_;
 };

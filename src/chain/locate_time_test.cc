@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <random>
+#include <set>
+#include <vector>
 
 #include "chain/test_log.h"
 
@@ -72,11 +76,55 @@ TEST(LocateTime, ReportsAMissingObjectAsNotFoundAndAWrongOneAsCorruption) {
   const Seq seq = chain.headers().at(1).seq;
   const auto object = log.objects.at(seq);
   log.objects.erase(seq);
-  EXPECT_EQ(run(log, LocateTime(view, 1000)).error().code(), Code::not_found);
+  const Result<Position> missing = run(log, LocateTime(view, 1000));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code(), Code::not_found);
+  EXPECT_NE(missing.error().message().find("goes on at offset 1)"), std::string::npos)
+      << missing.error().message();
   log.objects[seq] = log.objects.at(seq + 1);
   EXPECT_EQ(run(log, LocateTime(view, 1000)).error().code(), Code::corruption);
   log.objects[seq] = object;
   EXPECT_EQ(run(log, LocateTime(view, 1000)).value().seq, seq);
+}
+
+// Whether the wanted object is there can be told if the one before it is there, too.
+TEST(LocateTime, FindsWhatIsCertainBesideWhatIsLost) {
+  std::minstd_rand random(7);
+  for (const int lost_in_ten : {1, 5, 9}) {
+    TestLog log;
+    TestChain chain(log, 4);
+    constexpr int objects = 100;
+    for (int i = 0; i < objects; ++i) {
+      chain.set_clock(1000 + i);
+      chain.data(2);
+      if (i % 30 == 29) chain.seal(2);
+    }
+    const TailView view = view_of(log);
+    std::vector<Header> data;
+    std::ranges::copy_if(chain.headers(), std::back_inserter(data),
+                         [](const Header& header) { return header.record_count != 0; });
+    std::set<Seq> lost;
+    for (const Header& header : data) {
+      if (header.seq == view.newest.seq || static_cast<int>(random() % 10) >= lost_in_ten) continue;
+      lost.insert(header.seq);
+      if (random() % 2 == 0) {
+        log.objects.erase(header.seq);
+      } else {
+        log.objects.at(header.seq).at(20) ^= std::byte{1};
+      }
+    }
+    for (int i = 0; i < objects; ++i) {
+      SCOPED_TRACE(i);
+      const auto at = static_cast<std::size_t>(i);
+      const bool is_certain = !lost.contains(data[at].seq) && (i == 0 || !lost.contains(data[at - 1].seq));
+      const Result<Position> found = run(log, LocateTime(view, 1000 + i), &random);
+      ASSERT_EQ(found.has_value(), is_certain) << (found ? "" : found.error().message());
+      if (found) {
+        EXPECT_EQ(*found, position_of(data[at]));
+      }
+    }
+    EXPECT_EQ(run(log, LocateTime(view, 5000), &random).value(), view.tail) << "a time in the future";
+  }
 }
 
 }  // namespace

@@ -21,4 +21,9 @@ Result<format::Header> probed_header(const Reply& reply, const format::Id& log_i
   return header;
 }
 
+bool is_lost(const Error& error) {
+  const Code code = error.code();
+  return code == Code::not_found || code == Code::corruption || code == Code::foreign;
+}
+
 }  // namespace varve::chain

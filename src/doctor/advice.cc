@@ -127,4 +127,8 @@ double price_of(const RequestTotals& requests, const Prices& prices) {
          static_cast<double>(requests.gets) / 1000 * prices.get_per_1000;
 }
 
+double price_of_keeping(std::uint64_t bytes, const Prices& prices) {
+  return static_cast<double>(bytes) / doctor::gib * prices.gib_month;
+}
+
 }  // namespace varve

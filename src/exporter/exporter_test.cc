@@ -83,7 +83,10 @@ TEST(Exporter, ShowsAWriterAndItsLogFromOutside) {
   ASSERT_TRUE(writer->flush());
   auto reader = Reader::open(log).value();
   ASSERT_TRUE(*reader->next());
+  auto points = PointReader::open(log).value();
+  ASSERT_TRUE(points->read(0));
   const auto exporter = started();
+  exporter->watch("mem://exporter-test/log", *points);
   exporter->watch("mem://exporter-test/log", *writer);
   exporter->watch("mem://exporter-test/log", *reader);
   exporter->watch("mem://exporter-test/log", log, 3'600'000);
@@ -97,6 +100,7 @@ TEST(Exporter, ShowsAWriterAndItsLogFromOutside) {
         "varve_writer_zstd_objects_total{log=\"mem://exporter-test/log\",by=\"writer\"} 0\n",
         "# TYPE varve_writer_compress_seconds histogram\n", "# TYPE varve_writer_upload_seconds histogram\n",
         "varve_reader_records_total{",
+        "varve_point_reader_records_total{log=\"mem://exporter-test/log\",by=\"point_reader\"} 1\n",
         "varve_requests_total{log=\"mem://exporter-test/log\",by=\"writer\",request=\"put\"} 2\n"}) {
     EXPECT_THAT(metrics, HasSubstr(line));
   }
@@ -110,6 +114,7 @@ TEST(Exporter, ShowsAWriterAndItsLogFromOutside) {
   EXPECT_EQ(info["newest"][1]["role"], "data");
   EXPECT_EQ(state["writers"][0]["state"]["stages_us"]["upload"]["count"], 1);
   EXPECT_EQ(state["readers"][0]["state"]["records"], 1);
+  EXPECT_EQ(state["point_readers"][0]["state"]["searches"], 1);
   EXPECT_THAT(ask(*exporter, "GET /metrics"),
               HasSubstr("varve_log_end_offset{log=\"mem://exporter-test/log\"} 1\n"));
 }

@@ -129,6 +129,26 @@ void add_reader(Families& families, const std::string& log, const ReaderMetrics&
   add_requests(families, labels, metrics.requests, metrics.store);
 }
 
+void add_point_reader(Families& families, const std::string& log, const PointReaderMetrics& metrics) {
+  const Labels labels{{.name = "log", .value = log}, {.name = "by", .value = "point_reader"}};
+  const auto counter = [&](const char* name, const char* help, std::uint64_t value) {
+    families.counter(name, help, number(value), labels);
+  };
+  counter("varve_point_reader_records_total", "Records read.", metrics.records);
+  counter("varve_point_reader_record_bytes_total", "Bytes of these.", metrics.record_bytes);
+  counter("varve_point_reader_failures_total", "Reads that ended with an error.", metrics.failures);
+  counter("varve_point_reader_cache_hits_total", "A record's object was known already.", metrics.cache_hits);
+  counter("varve_point_reader_searches_total", "A record's object was searched for.", metrics.searches);
+  counter("varve_point_reader_looks_total", "The whole log was looked at anew.", metrics.looks);
+  counter("varve_point_reader_checksum_failures_total", "Damaged headers, indexes and records met.",
+          metrics.checksum_failures);
+  families.gauge("varve_point_reader_cached_objects", "Objects whose header is known now.",
+                 number(metrics.cached_objects), labels);
+  families.gauge("varve_point_reader_cached_bytes", "What these headers and indexes take now.",
+                 number(metrics.cached_bytes), labels);
+  add_requests(families, labels, metrics.requests, metrics.store);
+}
+
 void add_log(Families& families, const std::string& log, const LogView& view) {
   const Labels labels{{.name = "log", .value = log}};
   const auto gauge = [&](const char* name, const char* help, double value) {

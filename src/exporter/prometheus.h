@@ -11,6 +11,7 @@ namespace varve::exporter {
 void add_writer(Families& families, const std::string& log, const WriterStatus& status,
                 const WriterMetrics& metrics);
 void add_reader(Families& families, const std::string& log, const ReaderMetrics& metrics);
+void add_point_reader(Families& families, const std::string& log, const PointReaderMetrics& metrics);
 void add_log(Families& families, const std::string& log, const LogView& view);
 
 }  // namespace varve::exporter

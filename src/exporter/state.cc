@@ -19,6 +19,21 @@ Json histogram_state(const Histogram& histogram) {
            std::vector<std::uint64_t>(histogram.upper_bounds.begin(), histogram.upper_bounds.end())}};
 }
 
+/// By code; answers that are no information, as `RequestMetrics::failed` has it.
+Json errors_state(const StoreRequests& requests) {
+  Json state = Json::object();
+  for (std::size_t i = 0; i < code_count; ++i) {
+    const auto code = static_cast<Code>(i);
+    if (code == Code::not_found || code == Code::already_exists) continue;
+    std::uint64_t count = 0;
+    for (const RequestMetrics* kind : {&requests.put, &requests.get, &requests.list, &requests.remove}) {
+      count += kind->errors.at(i);
+    }
+    if (count != 0) state[std::string(to_string(code))] = count;
+  }
+  return state;
+}
+
 Json requests_state(const StoreRequests& requests, const std::optional<StoreMetrics>& store) {
   const RequestTotals sent = store ? store->sent : requests.totals();
   Json state{{"puts", sent.puts},
@@ -27,10 +42,13 @@ Json requests_state(const StoreRequests& requests, const std::optional<StoreMetr
              {"deletes", sent.deletes},
              {"failed", requests.put.failed() + requests.get.failed() + requests.list.failed() +
                             requests.remove.failed()},
+             {"errors", errors_state(requests)},
              {"dollars", price_of(sent)}};
   if (store) {
     state["retries_throttled"] = store->retries_throttled;
     state["retries_failed"] = store->retries_failed;
+    state["retries_credentials"] = store->retries_credentials;
+    state["retries_clock"] = store->retries_clock;
     state["hedges"] = store->hedges;
     state["hedges_won"] = store->hedges_won;
   }
@@ -43,33 +61,9 @@ Json error_state(const std::optional<Error>& error) {
 }
 
 Json info_state(const LogInfo& info) {
-  Json epochs = Json::array();
-  for (const EpochInfo& epoch : info.epochs) {
-    epochs.push_back({{"epoch", epoch.epoch},
-                      {"first_offset", epoch.first_offset},
-                      {"sealed_by", epoch.sealed_by},
-                      {"sealed_unix_ms", epoch.sealed_unix_ms},
-                      {"closed_cleanly", epoch.closed_cleanly}});
-  }
-  Json newest = Json::array();
-  for (const PlacedObject& object : info.newest) {
-    newest.push_back({{"seq", object.seq}, {"bytes", object.bytes}, {"role", to_string(object.role)}});
-  }
-  return {{"log_id", info.log_id},
-          {"start_offset", info.start_offset},
-          {"durable_offset", info.durable_offset},
-          {"end_offset", info.end_offset},
-          {"epoch", info.epoch},
-          {"window", info.window},
-          {"objects", info.objects},
-          {"bytes", info.bytes},
-          {"cut_objects", info.cut_objects},
-          {"leftover_objects", info.leftover_objects},
-          {"lowest_live", info.lowest_live},
-          {"tail", info.tail},
-          {"storage_dollars_month", static_cast<double>(info.bytes) / (1 << 30) * Prices().gib_month},
-          {"epochs", std::move(epochs)},
-          {"newest", std::move(newest)}};
+  Json state = Json::parse(to_json(info));
+  state["storage_dollars_month"] = price_of_keeping(info.bytes);
+  return state;
 }
 
 }  // namespace
@@ -109,6 +103,19 @@ Json reader_state(const ReaderMetrics& metrics) {
           {"objects", metrics.objects},
           {"object_bytes", metrics.object_bytes},
           {"checksum_failures", metrics.checksum_failures},
+          {"requests", requests_state(metrics.requests, metrics.store)}};
+}
+
+Json point_reader_state(const PointReaderMetrics& metrics) {
+  return {{"records", metrics.records},
+          {"record_bytes", metrics.record_bytes},
+          {"failures", metrics.failures},
+          {"cache_hits", metrics.cache_hits},
+          {"searches", metrics.searches},
+          {"looks", metrics.looks},
+          {"checksum_failures", metrics.checksum_failures},
+          {"cached_objects", metrics.cached_objects},
+          {"cached_bytes", metrics.cached_bytes},
           {"requests", requests_state(metrics.requests, metrics.store)}};
 }
 

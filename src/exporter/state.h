@@ -12,6 +12,7 @@ namespace varve::exporter {
 
 [[nodiscard]] nlohmann::ordered_json writer_state(const WriterStatus& status, const WriterMetrics& metrics);
 [[nodiscard]] nlohmann::ordered_json reader_state(const ReaderMetrics& metrics);
+[[nodiscard]] nlohmann::ordered_json point_reader_state(const PointReaderMetrics& metrics);
 [[nodiscard]] nlohmann::ordered_json log_state(const LogView& view);
 
 }  // namespace varve::exporter

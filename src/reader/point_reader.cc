@@ -16,6 +16,7 @@
 #include "format/trailer.h"
 #include "reader/known_objects.h"
 #include "reader/place.h"
+#include "reader/point_progress.h"
 #include "result/no_memory.h"
 
 namespace varve {
@@ -62,30 +63,58 @@ class PointReader::Impl {
         known_(options.cache_bytes) {}
 
   Result<OwnedRecord> read(Offset offset);
+  [[nodiscard]] PointReaderMetrics metrics() const;
 
  private:
   using Object = KnownObjects::Object;
   using View = std::shared_ptr<const TailView>;
 
+  Result<OwnedRecord> look_and_read(Offset offset);
   Result<View> look(Deadline deadline);
   Result<Object> object_with(Offset offset, const TailView& view, Deadline deadline);
   Result<KnownObjects::Index> index_of(const Header& header, Deadline deadline);
   Result<OwnedRecord> record_in(const Object& object, Offset offset, Deadline deadline);
   Result<Bytes> fetch(const Header& header, std::uint64_t begin, std::uint64_t end, Deadline deadline) const;
   Result<Bytes> fetch_records(const Header& header, const reader::ObjectIndex& index, const Stretch& stretch,
-                              Deadline deadline) const;
+                              Deadline deadline);
+  Error damaged(const Error& error, const Header& header);
   void forget(const Header& header);
   [[nodiscard]] Error outside(Offset offset, const TailView& view) const;
 
   const courier::Courier courier_;
   const std::uint32_t give_up_ms_;
 
-  std::mutex mutex_;    // of what follows; never held while the store is asked
-  View view_;           // the log as last looked at: what it says is there was there
-  KnownObjects known_;  // on the chain of that log
+  reader::PointProgress progress_;
+
+  mutable std::mutex mutex_;  // of what follows; never held while the store is asked
+  View view_;                 // the log as last looked at: what it says is there was there
+  KnownObjects known_;        // on the chain of that log
 };
 
 Result<OwnedRecord> PointReader::Impl::read(Offset offset) {
+  Result<OwnedRecord> record = look_and_read(offset);
+  if (record) {
+    progress_.found(record->data.size());
+  } else {
+    progress_.failed();
+  }
+  return record;
+}
+
+PointReaderMetrics PointReader::Impl::metrics() const {
+  PointReaderMetrics metrics;
+  progress_.fill(metrics);
+  {
+    const std::lock_guard lock(mutex_);
+    metrics.cached_objects = known_.size();
+    metrics.cached_bytes = known_.bytes();
+  }
+  metrics.requests = courier_.requests();
+  metrics.store = courier_.store().metrics();
+  return metrics;
+}
+
+Result<OwnedRecord> PointReader::Impl::look_and_read(Offset offset) {
   const Deadline deadline = courier::Courier::after(give_up_ms_);
   View view;
   {
@@ -119,6 +148,7 @@ Result<OwnedRecord> PointReader::Impl::read(Offset offset) {
 }
 
 Result<PointReader::Impl::View> PointReader::Impl::look(Deadline deadline) {
+  progress_.looked();
   Result<TailView> seen = reader::look_at(courier_, {.deadline = deadline, .stop = {}});
   if (!seen) return seen.error();
   auto view = std::make_shared<const TailView>(*std::move(seen));
@@ -137,13 +167,18 @@ Result<PointReader::Impl::Object> PointReader::Impl::object_with(Offset offset, 
   chain::Locate locate(view, offset);
   {
     const std::lock_guard lock(mutex_);
-    if (auto known = known_.holding(offset)) return *std::move(known);
+    if (auto known = known_.holding(offset)) {
+      progress_.knew_object();
+      return *std::move(known);
+    }
     for (const Header& header : known_.around(offset)) locate.know(header);
   }
+  progress_.searched();
   const auto on = [&](const chain::Reply& reply) { return locate.on(reply); };
   const Result<void> driven = courier_.drive(locate.start(), on, deadline);
   const Result<chain::Position>& at = driven ? locate.result() : driven.error();
   if (!at) {
+    if (at.error().code() == Code::corruption) progress_.damaged();
     return at.error().code() == Code::not_found
                ? at.error()
                : at.error().with_context(reader::name_of(courier_.address()));
@@ -162,9 +197,9 @@ Result<KnownObjects::Index> PointReader::Impl::index_of(const Header& header, De
   const Result<Bytes> trailer = fetch(header, header.stored_end(), header.object_bytes, deadline);
   if (!trailer) return trailer.error();
   auto records = format::decode_trailer(trailer->data, header);
-  if (!records) return records.error().with_context(courier_.name_of(header.seq));
+  if (!records) return damaged(records.error(), header);
   auto blocks = format::decode_blocks(trailer->data, header);
-  if (!blocks) return blocks.error().with_context(courier_.name_of(header.seq));
+  if (!blocks) return damaged(blocks.error(), header);
   return std::make_shared<const reader::ObjectIndex>(
       reader::ObjectIndex{.records = *std::move(records), .blocks = *std::move(blocks)});
 }
@@ -185,10 +220,10 @@ Result<OwnedRecord> PointReader::Impl::record_in(const Object& object, Offset of
   format::RecordCursor records(bytes->data, header, stretch.from, stretch.to);
   while (true) {
     const auto record = records.next();
-    if (!record) return record.error().with_context(courier_.name_of(header.seq));
+    if (!record) return damaged(record.error(), header);
     if (!*record) {
-      return Error(Code::corruption, fmt::format("{}: record {} is not where the index says",
-                                                 courier_.name_of(header.seq), offset));
+      const std::string what = fmt::format("record {} is not where the index says", offset);
+      return damaged({Code::corruption, what}, header);
     }
     if ((*record)->offset != offset) continue;
     OwnedRecord found;
@@ -211,7 +246,7 @@ Result<Bytes> PointReader::Impl::fetch(const Header& header, std::uint64_t begin
 
 // The bytes of a stretch; of a compressed object, out of the blocks that hold it.
 Result<Bytes> PointReader::Impl::fetch_records(const Header& header, const reader::ObjectIndex& index,
-                                               const Stretch& stretch, Deadline deadline) const {
+                                               const Stretch& stretch, Deadline deadline) {
   if (header.codec == format::Codec::none)
     return fetch(header, stretch.from.position, stretch.to.position, deadline);
   const format::BlockRange range = format::blocks_around(header, stretch.from.position, stretch.to.position);
@@ -221,10 +256,16 @@ Result<Bytes> PointReader::Impl::fetch_records(const Header& header, const reade
   const format::Extent to = format::body_extent(header, range);
   const auto unpacked = std::make_shared<std::vector<std::byte>>(to.end - to.begin);
   const Result<void> done = format::unpack(stored->data, header, index.blocks, range, *unpacked);
-  if (!done) return done.error().with_context(courier_.name_of(header.seq));
+  if (!done) return damaged(done.error(), header);
   const auto part = std::span<const std::byte>(*unpacked).subspan(
       stretch.from.position - to.begin, stretch.to.position - stretch.from.position);
   return Bytes{.data = part, .owner = unpacked};
+}
+
+// What came of the object is not what was stored, unless there was no memory to look at it.
+Error PointReader::Impl::damaged(const Error& error, const Header& header) {
+  if (error.code() != Code::no_memory) progress_.damaged();
+  return error.with_context(courier_.name_of(header.seq));
 }
 
 void PointReader::Impl::forget(const Header& header) {
@@ -270,5 +311,7 @@ Result<OwnedRecord> PointReader::read(Offset offset) {
     return record;
   });
 }
+
+PointReaderMetrics PointReader::metrics() const { return impl_->metrics(); }
 
 }  // namespace varve

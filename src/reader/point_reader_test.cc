@@ -239,6 +239,35 @@ TEST(PointReader, AMissingOrShortObjectIsCorruption) {
   expect_record(*reader, 15, 50);
 }
 
+TEST(PointReader, TellsInNumbersWhatItDid) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  for (int i = 0; i < 5; ++i) writer.put(10);
+  const auto reader = open_points(log, {.cache_bytes = 5000});
+  const std::uint64_t opening = reader->metrics().requests.get.asked;
+  for (const Offset offset : {7U, 8U, 31U}) expect_record(*reader, offset);
+  EXPECT_FALSE(reader->read(50));
+  PointReaderMetrics metrics = reader->metrics();
+  EXPECT_EQ(metrics.records, 3U);
+  EXPECT_EQ(metrics.record_bytes, payload_of(7).size() + payload_of(8).size() + payload_of(31).size());
+  EXPECT_EQ(metrics.failures, 1U);
+  EXPECT_EQ(metrics.searches + metrics.cache_hits, 3U);
+  EXPECT_GE(metrics.searches, 1U);
+  EXPECT_GE(metrics.cache_hits, 1U) << "7 and 8 lie in one object";
+  EXPECT_EQ(metrics.looks, 1U) << "offset 50 was not there, and might have come";
+  EXPECT_EQ(metrics.checksum_failures, 0U);
+  EXPECT_GE(metrics.cached_objects, 2U);
+  EXPECT_GT(metrics.cached_bytes, 0U);
+  EXPECT_LE(metrics.cached_bytes, 5000U);
+  EXPECT_GT(metrics.requests.get.asked, opening + 3);
+
+  log.flip_bit(log.stored().back(), format::header_bytes + 20);  // a record's payload
+  EXPECT_FALSE(reader->read(40));
+  metrics = reader->metrics();
+  EXPECT_EQ(metrics.failures, 2U);
+  EXPECT_EQ(metrics.checksum_failures, 1U);
+}
+
 TEST(PointReader, ThreadsReadSideBySide) {
   LogBuilder log;
   BuiltWriter writer = log.open();

@@ -1,0 +1,41 @@
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "varve/inspect.h"
+
+namespace varve {
+
+std::string to_json(const LogInfo& info) {
+  using Json = nlohmann::ordered_json;
+  Json epochs = Json::array();
+  for (const EpochInfo& epoch : info.epochs) {
+    epochs.push_back({{"epoch", epoch.epoch},
+                      {"first_offset", epoch.first_offset},
+                      {"sealed_by", epoch.sealed_by},
+                      {"sealed_unix_ms", epoch.sealed_unix_ms},
+                      {"closed_cleanly", epoch.closed_cleanly}});
+  }
+  Json newest = Json::array();
+  for (const PlacedObject& object : info.newest) {
+    newest.push_back({{"seq", object.seq}, {"bytes", object.bytes}, {"role", to_string(object.role)}});
+  }
+  const Json json{{"log_id", info.log_id},
+                  {"start_offset", info.start_offset},
+                  {"end_offset", info.end_offset},
+                  {"durable_offset", info.durable_offset},
+                  {"epoch", info.epoch},
+                  {"window", info.window},
+                  {"objects", info.objects},
+                  {"bytes", info.bytes},
+                  {"cut_objects", info.cut_objects},
+                  {"cut_bytes", info.cut_bytes},
+                  {"leftover_objects", info.leftover_objects},
+                  {"leftover_bytes", info.leftover_bytes},
+                  {"lowest_live", info.lowest_live},
+                  {"tail", info.tail},
+                  {"epochs", std::move(epochs)},
+                  {"newest", std::move(newest)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace varve
