@@ -105,6 +105,13 @@ check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some f
 	cmake --preset $(if $(FILES),dev,tidy)
 	@tools/check-tidy build/$(if $(FILES),dev,tidy) $(FILES)
 
+.PHONY: coverage
+coverage:  ## which lines and branches of src/chain and src/format the tests reach; fails below 95 % and 90 %
+	@tools/install-packages build test coverage
+	cmake --preset coverage
+	cmake --build --preset coverage --parallel $(JOBS)
+	@tools/coverage build/coverage
+
 .PHONY: bench
 bench:  ## measure the table of docs/performance.md on this machine, and write it there (eight quiet minutes)
 	@tools/install-packages build bench

@@ -37,7 +37,8 @@ Appender::Appender(const Ownership& ownership, AppenderOptions options)
       since_checkpoint_(ownership.since_checkpoint) {}
 
 bool Appender::can_submit() const {
-  const bool room = !window_.full() && (options_.uploads_max == 0 || uploading_ < options_.uploads_max);
+  const bool unbounded = options_.uploads_max == 0 || planted(Plant::uploads_unbounded);
+  const bool room = !window_.full() && (unbounded || uploading_ < options_.uploads_max);
   return room && !ending_ && !closing_ && !blocked_at_;
 }
 

@@ -148,6 +148,26 @@ TEST_F(AppenderTest, IsFencedByAnotherWritersObject) {
   EXPECT_EQ(appender.fate_of_unsent().outcome(), WriteOutcome::fenced);
 }
 
+TEST_F(AppenderTest, OfTwoTakenPlacesTheLowerOneFences) {
+  const Header a = submit();
+  const Header b = submit();
+  const Header c = submit();
+  for (const Seq seq : {c.seq, a.seq, b.seq}) {
+    Header seal = a;
+    seal.kind = format::Kind::seal;
+    seal.writer_id = test_id(2);
+    seal.seq = seal.epoch = seq;
+    appender.on_put(seq, taken(), 0);
+    appender.on_look(seq, seal, 0, seq == a.seq ? "host-a:7" : "host-other:8");
+  }
+  ASSERT_TRUE(appender.ending());
+  EXPECT_EQ(appender.ending()->code(), Code::fenced);
+  EXPECT_NE(appender.ending()->message().find("host-a:7"), std::string::npos) << appender.ending()->message();
+  for (const Header& each : {a, b, c}) {
+    EXPECT_EQ(appender.fate_of(each.seq).outcome(), WriteOutcome::fenced);
+  }
+}
+
 TEST_F(AppenderTest, GivesUpAndSaysWhatBecameOfEachObject) {
   const Header a = submit();
   const Header b = submit();
@@ -163,6 +183,43 @@ TEST_F(AppenderTest, GivesUpAndSaysWhatBecameOfEachObject) {
   EXPECT_EQ(appender.fate_of(b.seq).outcome(), WriteOutcome::not_written);
   EXPECT_EQ(appender.fate_of_unsent().outcome(), WriteOutcome::not_written);
   EXPECT_FALSE(appender.next_tick_ms());
+}
+
+TEST_F(AppenderTest, WhatNoRetryCanMendEndsItAtOnce) {
+  for (const Code code : {Code::invalid_argument, Code::unsupported, Code::closed, Code::internal,
+                          Code::corruption, Code::foreign}) {
+    TestLog fresh;
+    Appender one(own_new_log(fresh), options(1000, 4));
+    const Header a = one.submit(test_batch(1), 1, 0);
+    one.on_put(a.seq, Error(code, "never"), 0);
+    ASSERT_TRUE(one.ending());
+    EXPECT_EQ(one.ending()->code(), code);
+    EXPECT_EQ(one.fate_of(a.seq).outcome(), WriteOutcome::unknown);
+  }
+  for (const Code code : {Code::corruption, Code::foreign, Code::unsupported}) {
+    TestLog fresh;
+    Appender one(own_new_log(fresh), options(1000, 4));
+    const Header a = one.submit(test_batch(1), 1, 0);
+    one.on_put(a.seq, taken(), 0);
+    one.on_look(a.seq, Error(code, "not a header of ours"), 0);
+    ASSERT_TRUE(one.ending());
+    EXPECT_EQ(one.ending()->code(), code);
+    one.on_look(a.seq, a, 0);
+    one.on_put(a.seq, std::nullopt, 0);
+    EXPECT_EQ(one.durable_offset(), 0U) << "it has ended";
+  }
+}
+
+TEST_F(AppenderTest, IsAbandonedWithTheReasonGiven) {
+  const Header a = submit();
+  appender.on_put(a.seq, refused(), 0);
+  ASSERT_TRUE(appender.complaint());
+  EXPECT_EQ(appender.complaint()->message(), refused().message());
+  const Header b = submit();
+  appender.abandon(Error(Code::timed_out, "closed in a hurry"));
+  EXPECT_EQ(appender.ending()->code(), Code::timed_out);
+  EXPECT_EQ(appender.fate_of(a.seq).outcome(), WriteOutcome::not_written);
+  EXPECT_EQ(appender.fate_of(b.seq).outcome(), WriteOutcome::unknown);
 }
 
 TEST_F(AppenderTest, ARetryInFlightMayBeStored) {
@@ -201,6 +258,34 @@ TEST_F(AppenderTest, ATrimIsDurableWithTheObjectThatCarriesIt) {
   appender.on_put(b.seq, {}, 0);
   EXPECT_EQ(appender.durable_start_offset(), 5U);
   EXPECT_EQ(appender.durable_lowest_live(), a.seq);
+}
+
+TEST_F(AppenderTest, ATrimKeepsTheObjectThatHoldsTheNewStartAndTheNewest) {
+  const Header a = submit(5);
+  const Header b = submit(5);
+  const Header c = submit(5);
+  for (const Header& header : {a, b, c}) appender.on_put(header.seq, {}, 0);
+  appender.begin_trim(7, b.seq);
+  const Header within = submit(0);
+  EXPECT_EQ(within.start_offset, 7U);
+  EXPECT_EQ(within.lowest_live, b.seq);
+  appender.begin_trim(15, within.seq + 1);
+  EXPECT_EQ(submit(0).lowest_live, c.seq) << "the newest that is known to be stored";
+}
+
+TEST_F(AppenderTest, AHeaderKnowsOnlyWhatWasAcknowledgedWhenItWasMade) {
+  const auto expect_knows = [](const Header& header, Seq anchor, Seq durable_seq, Offset durable_offset) {
+    EXPECT_EQ(header.anchor, anchor);
+    EXPECT_EQ(header.durable_seq, durable_seq);
+    EXPECT_EQ(header.durable_offset, durable_offset);
+  };
+  const Header a = submit(2);
+  const Header b = submit(2);
+  const Header c = submit(2);
+  for (const Header& header : {a, b, c}) expect_knows(header, header.epoch, a.seq, 0);
+  appender.on_put(b.seq, {}, 0);
+  appender.on_put(a.seq, {}, 0);
+  expect_knows(submit(2), b.seq, c.seq, 4);
 }
 
 TEST_F(AppenderTest, SaysSoWhenTheStoreIsSilent) {

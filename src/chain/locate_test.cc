@@ -130,6 +130,54 @@ TEST(Locate, ReportsAMissingObjectAsNotFoundAndAWrongOneAsCorruption) {
   EXPECT_TRUE(run(log, Locate(view, 1)));
 }
 
+// Where the search looks a claimant that slept has put its seal, or an object lies with other offsets than
+// belong there.
+TEST(Locate, ASealIsNoRecordObjectAndAGapInOffsetsIsCorruption) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 3; ++i) chain.data(4);
+  const TailView view = view_of(log);
+  const Header& wanted = chain.headers().at(2);
+  const auto object = log.objects.at(wanted.seq);
+  Header seal = chain.headers().front();
+  seal.seq = seal.epoch = seal.durable_seq = wanted.seq;
+  log.objects[wanted.seq] = format::encode_seal(seal, {});
+  EXPECT_EQ(run(log, Locate(view, 5)).error().code(), Code::not_found);
+  Header shorter = wanted;
+  shorter.record_count = 1;
+  const BatchShape batch = test_batch(1);
+  shorter.body_end = batch.body_end;
+  shorter.object_bytes = batch.object_bytes;
+  log.objects[wanted.seq] = test_object(shorter);
+  EXPECT_TRUE(run(log, Locate(view, 4)));
+  EXPECT_EQ(run(log, Locate(view, 5)).error().code(), Code::corruption);
+}
+
+// Of the epochs before what the newest seal knows, only an older seal can tell.
+TEST(Locate, ASealThatIsNoneOrKnowsNothingOlderIsCorruption) {
+  TestLog log;
+  TestChain chain(log, 1);
+  for (int i = 0; i < 1500; ++i) {
+    chain.data(1);
+    chain.seal(2);
+  }
+  const TailView view = view_of(log);
+  const Seq oldest = view.history.front().seal;
+  ASSERT_GT(oldest, 0U);
+  const auto object = log.objects.at(oldest);
+  log.objects[oldest] = log.objects.at(oldest - 1);
+  EXPECT_EQ(run(log, Locate(view, 0)).error().code(), Code::corruption);
+  log.objects[oldest] = object;
+  log.objects[oldest].back() ^= std::byte{1};
+  EXPECT_EQ(run(log, Locate(view, 0)).error().code(), Code::corruption);
+  log.objects[oldest] = format::encode_seal(format::decode_header(object).value(), {});
+  EXPECT_EQ(run(log, Locate(view, 0)).error().code(), Code::corruption);
+  log.objects.erase(oldest);
+  EXPECT_EQ(run(log, Locate(view, 0)).error().code(), Code::not_found);
+  log.objects[oldest] = object;
+  EXPECT_TRUE(run(log, Locate(view, 0)));
+}
+
 TEST(Locate, FindsAllThatIsThereBesideWhatIsLost) {
   std::minstd_rand random(7);
   for (const int lost_in_ten : {1, 5, 9}) {

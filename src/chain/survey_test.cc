@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "chain/test_log.h"
 
@@ -307,15 +308,77 @@ TEST(Survey, AnotherLogsObjectAtTheEndIsForeign) {
   EXPECT_EQ(view.error().code(), Code::foreign);
 }
 
+// Whichever request it is from which on the store refuses.
 TEST(Survey, StoreErrorsEndIt) {
-  Survey machine({});
-  Requests first = machine.start();
-  Reply reply;
-  reply.kind = Request::Kind::get_checkpoint;
-  reply.error = Error(Code::denied, "no");
-  EXPECT_TRUE(machine.on(reply).empty());
-  ASSERT_TRUE(machine.done());
-  EXPECT_EQ(machine.result().error().code(), Code::denied);
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 3; ++i) chain.data(1);
+  chain.seal(2);
+  chain.data(1);
+  chain.seal(3);
+  std::set<Request::Kind> refused;
+  for (std::size_t k = 0;; ++k) {
+    Survey machine({.want_history = true});
+    std::size_t asked = 0;
+    drive(log, machine.start(), [&](Reply reply) {
+      if (asked++ >= k) {
+        if (asked == k + 1) refused.insert(reply.kind);
+        reply.error = Error(Code::denied, "no");
+        reply.bytes.clear();
+        reply.listed.clear();
+      }
+      return machine.on(reply);
+    });
+    ASSERT_TRUE(machine.done());
+    const bool all_answered = asked <= k;
+    ASSERT_EQ(machine.result().has_value(), all_answered) << k;
+    if (all_answered) break;
+    EXPECT_EQ(machine.result().error().code(), Code::denied) << k;
+    EXPECT_TRUE(machine.on({}).empty()) << "it is done";
+  }
+  EXPECT_EQ(refused.size(), 4U);
+}
+
+// Should the checkpoint name a smaller window, listing begins behind what the objects know for sure.
+TEST(Survey, AHintWithAnotherWindowCostsTimeOnly) {
+  TestLog log;
+  TestChain chain(log, 32);
+  for (int i = 0; i < 100; ++i) chain.data(1, 31);
+  format::Checkpoint checkpoint = chain.checkpoint();
+  checkpoint.window = 1;
+  log.checkpoint = encode_checkpoint(checkpoint);
+  expect_found(log, chain);
+}
+
+TEST(Survey, AnotherObjectInTheAnchorsPlaceIsCorruption) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 5; ++i) chain.data(1);
+  const Seq anchor = chain.headers().back().anchor;
+  log.objects.at(anchor) = log.objects.at(anchor - 1);
+  const Result<TailView> view = survey(log);
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error().code(), Code::corruption);
+  EXPECT_NE(view.error().message().find(std::to_string(anchor)), std::string::npos);
+}
+
+TEST(Survey, AnEpochsSealIsReadAndMustBeOne) {
+  for (const bool damaged : {false, true}) {
+    TestLog log;
+    TestChain chain(log, 4);
+    chain.data(1);
+    const Seq seal = chain.seal(2).seq;
+    for (int i = 0; i < 20; ++i) chain.data(1);
+    if (damaged) {
+      log.objects.at(seal).back() ^= std::byte{1};
+    } else {
+      log.objects.at(seal) = log.objects.at(chain.tail().seq - 1);
+    }
+    const Result<TailView> view = survey(log);
+    ASSERT_FALSE(view);
+    EXPECT_EQ(view.error().code(), Code::corruption);
+    EXPECT_NE(view.error().message().find(std::to_string(seal)), std::string::npos);
+  }
 }
 
 // What a listing misses because it was stored meanwhile is there when looked for again.
@@ -362,6 +425,29 @@ TEST(Survey, AListingThatIsOutOfDateTimeAndAgainIsNoCorruption) {
   ASSERT_TRUE(machine.done());
   ASSERT_TRUE(machine.result()) << machine.result().error().message();
   EXPECT_EQ(machine.result()->tail, chain.tail());
+}
+
+TEST(Survey, ALogThatChangesFasterThanItCanBeLookedAtIsLeftAlone) {
+  TestLog log;
+  TestChain chain(log, 2);
+  chain.data(1);
+  Survey machine({.want_history = true});
+  std::size_t replies = 0;
+  drive(log, machine.start(), [&](const Reply& reply) {
+    if (++replies > 10'000) return Requests();
+    Requests more = machine.on(reply);
+    if (reply.kind == Request::Kind::list) {
+      chain.data(1);
+      chain.data(1);
+      chain.trim_to(chain.headers().size() - 1);
+      chain.data(0);
+      chain.sweep(true);
+    }
+    return more;
+  });
+  ASSERT_TRUE(machine.done());
+  ASSERT_FALSE(machine.result());
+  EXPECT_EQ(machine.result().error().code(), Code::unavailable);
 }
 
 }  // namespace

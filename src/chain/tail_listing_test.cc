@@ -94,6 +94,16 @@ TEST(TailListing, IsTheEndOfAnyLogInALogarithmicNumberOfRequests) {
   }
 }
 
+TEST(TailListing, EndsThoughTheHighestPlaceThereIsIsTaken) {
+  std::set<Seq> seqs;
+  for (Seq seq = 0; seq < 5000; ++seq) seqs.insert(seq);
+  seqs.insert(UINT64_MAX - 1);
+  TestLog log = log_of(seqs);
+  const Listed listed = list_tail(log, 0);
+  expect_the_end_of(log, listed.listing);
+  EXPECT_LT(listed.requests, 200U);
+}
+
 TEST(TailListing, GivesUpOnALogThatGrowsFasterThanItCanBeListed) {
   TestLog log;
   Seq grown = 0;

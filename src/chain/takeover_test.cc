@@ -83,6 +83,22 @@ TEST(Takeover, IsNotDeceivedByASleepersSealWhereTheEndWas) {
   EXPECT_EQ(owner->seal.previous_hash, chain.tail().previous_hash);
 }
 
+// Each time it comes to the tail with its seal, another has been there first, and has gone on.
+TEST(Takeover, GivesUpWhereItsRivalsWinEveryRace) {
+  TestLog log;
+  TestChain chain(log, 4);
+  Attempt unlucky(3);
+  for (std::size_t steps = 0; !unlucky.done() && steps < 10'000; ++steps) {
+    if (unlucky.next().kind == Request::Kind::put_object) {
+      while (chain.tail().seq <= unlucky.next().seq) chain.seal(2);
+    }
+    unlucky.step(log);
+  }
+  ASSERT_TRUE(unlucky.done());
+  ASSERT_FALSE(unlucky.machine.result());
+  EXPECT_EQ(unlucky.machine.result().error().code(), Code::unavailable);
+}
+
 /// As `round_trips` wants it.
 struct Opening {
   explicit Opening(std::uint64_t number) : machine(claimant(number)) {}

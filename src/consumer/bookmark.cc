@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "result/plant.h"
+
 namespace varve::consumer {
 
 // Whoever makes the very move that we tried stands where we stand: taking it for ours commits nothing that
@@ -35,7 +37,8 @@ Result<void> Bookmark::try_move(Offset offset) {
     if (!settled) return settled.error();
     if (*settled) return {};
   }
-  if (code != Code::fenced && code != Code::out_of_range) in_doubt_ = offset;
+  const bool unknown = code != Code::fenced && code != Code::out_of_range;
+  if (unknown && !planted(Plant::doubt_forgotten)) in_doubt_ = offset;
   return moved.error();
 }
 

@@ -10,6 +10,7 @@
 #include "consumer/commit_pace.h"
 #include "courier/deadline.h"
 #include "result/no_memory.h"
+#include "result/plant.h"
 
 namespace varve {
 
@@ -99,7 +100,7 @@ bool Consumer::Impl::skip_trimmed(const Error& error) {
   if (begin <= handed_below_) return false;
   skipped_ += begin - handed_below_;
   // Nobody will ever work on them. But what was handed out before and is not done stays so.
-  if (done_below_ == handed_below_) done_below_ = begin;
+  if (done_below_ == handed_below_ || planted(Plant::skipped_is_done)) done_below_ = begin;
   handed_below_ = begin;
   return true;
 }
@@ -107,7 +108,7 @@ bool Consumer::Impl::skip_trimmed(const Error& error) {
 Result<void> Consumer::Impl::commit() {
   if (ended_) return *ended_;
   if (done_below_ == bookmark_.offset()) return {};
-  const auto moved = bookmark_.move(done_below_);
+  const auto moved = bookmark_.move(planted(Plant::handed_is_done) ? handed_below_ : done_below_);
   if (moved) {
     pace_.on_committed();
     return {};

@@ -197,6 +197,27 @@ TEST_F(ConsumerTest, ALogThatIsTrimmedPastItWhileItReads) {
   EXPECT_EQ(told.error().valid_range()->begin, 16U);
 }
 
+TEST_F(ConsumerTest, WhatWasHandedOutStaysUndoneThoughTheRestIsTrimmedAway) {
+  ConsumerOptions options = by_hand;
+  options.skip_trimmed = true;
+  options.reader.read_ahead_objects = 1;
+  options.reader.read_ahead_bytes = 1;
+  const auto consumer = open(options);
+  work(*consumer, 0, 1);
+  ASSERT_TRUE(consumer->next().value());  // record 1, not done
+  writer_->trim(16);
+  writer_->sweep();
+  for (Offset offset = 0; offset != 16;) {  // one object may be there already
+    const auto record = consumer->next();
+    ASSERT_TRUE(record && *record);
+    offset = (*record)->offset;
+  }
+  EXPECT_GT(consumer->skipped(), 0U);
+  EXPECT_EQ(consumer->done_below(), 1U);
+  ASSERT_TRUE(consumer->commit());
+  EXPECT_EQ(stored(), 1U);
+}
+
 TEST_F(ConsumerTest, AMoveWithoutAnAnswerIsNoFencing) {
   ConsumerOptions options = by_hand;
   options.reader.give_up_ms = 300;

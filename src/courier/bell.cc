@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "result/plant.h"
+
 namespace varve::courier {
 
 namespace {
@@ -52,7 +54,10 @@ Bell::~Bell() {
 void Bell::ring() noexcept {
   if (listening_.load(std::memory_order_relaxed) == 0) return;
   const std::lock_guard lock(mutex_);
-  for (const Listener* listener : listeners_) listener->heard_();
+  for (const Listener* listener : listeners_) {
+    listener->heard_();
+    if (planted(Plant::bell_for_one)) break;
+  }
 }
 
 Bell::Listener::Listener(std::shared_ptr<Bell> bell, std::function<void()> heard)

@@ -50,5 +50,34 @@ TEST(Key, OfAnythingElseHasNoSeq) {
   }
 }
 
+TEST(CursorKey, GivesNameAndRevisionBack) {
+  for (const char* name : {"a", "Z", "az-AZ_09.x", "0", "9", "-", "_"}) {
+    const auto parsed = parse_cursor_key("log", cursor_key("log", name, 7));
+    ASSERT_TRUE(parsed) << name;
+    EXPECT_EQ(parsed->name, name);
+    EXPECT_EQ(parsed->revision, 7U);
+  }
+}
+
+TEST(CursorKey, OfAnythingElseIsNone) {
+  for (const char* key : {
+           "log/cursors/a",                         // no revision
+           "log/cursors/a/1",                       // too few digits
+           "log/cursors/a/0000000000000000000x",    // no digit
+           "log/cursors//00000000000000000001",     // no name
+           "log/cursors/.a/00000000000000000001",   // names around those that are allowed
+           "log/cursors/a b/00000000000000000001",  //
+           "log/cursors/[/00000000000000000001",    //
+           "log/cursors/`/00000000000000000001",    //
+           "log/cursors/{/00000000000000000001",    //
+           "log/cursors/@/00000000000000000001",    //
+           "log/cursors/:/00000000000000000001",    //
+           "log/wal/00000000000000000001",          //
+           "",
+       }) {
+    EXPECT_FALSE(parse_cursor_key("log", key)) << key;
+  }
+}
+
 }  // namespace
 }  // namespace varve::format

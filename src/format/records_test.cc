@@ -49,6 +49,19 @@ TEST(Records, SayTheirOffsetAndPlace) {
   EXPECT_EQ(places, expected);
 }
 
+// As a caller does who lays out a record in its place: nothing of what was there before shows.
+TEST(Records, SealedWhereTheyLieAreTheSame) {
+  for (const std::size_t bytes : {0, 1, 7, 8, 9}) {
+    const Bytes payload(bytes, std::byte{'x'});
+    Bytes written(stored_bytes(bytes));
+    write_record(written.data(), payload, 42);
+    Bytes sealed(stored_bytes(bytes), std::byte{0xaa});
+    std::copy(payload.begin(), payload.end(), sealed.begin() + record_header_bytes);
+    seal_record(sealed.data(), bytes, 42);
+    EXPECT_EQ(sealed, written) << bytes;
+  }
+}
+
 // Swaps two equally long records, whose own bytes stay sound.
 TEST(Records, OutOfPlaceAreDamage) {
   Header header = samples::data_header();

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
+#include "format/crc.h"
 #include "format/samples.h"
 
 namespace varve::format {
@@ -48,6 +51,46 @@ TEST(Seal, WithTheBodyOfAnotherIsDamaged) {
   const auto decoded = decode_seal(object, *decode_header(object));
   ASSERT_FALSE(decoded);
   EXPECT_THAT(decoded.error().message(), testing::HasSubstr("seal at 300"));
+}
+
+/// Gives `object` a checksum that holds, whatever it says.
+void sign(Bytes& object) {
+  const std::span<const std::byte> bytes(object);
+  const std::size_t end = object.size() - crc32c_bytes;
+  const std::uint32_t of_header = crc32c(bytes.first(header_bytes - crc32c_bytes));
+  const std::uint32_t checksum = crc32c(bytes.subspan(header_bytes, end - header_bytes), of_header);
+  std::memcpy(&object[end], &checksum, sizeof checksum);
+}
+
+TEST(Seal, ThatNoClaimantMakesIsDamagedThoughItsChecksumHolds) {
+  const Header header = samples::seal_header_with_history();
+  const Bytes good = encode_seal(header, samples::seal_body_with_history());
+  Bytes object = good;
+  sign(object);
+  ASSERT_EQ(object, good);
+  const Header sealed = *decode_header(good);
+
+  const std::size_t host_at = header_bytes + 8;
+  object[host_at] = std::byte{255};
+  sign(object);
+  EXPECT_THAT(decode_seal(object, sealed).error().message(), testing::HasSubstr("wrong length"));
+
+  object = good;
+  object[host_at + 1] ^= std::byte{1};
+  EXPECT_THAT(decode_seal(object, sealed).error().message(), testing::HasSubstr("checksum"));
+
+  Header ahead = sealed;
+  ahead.flags |= flag::ahead;
+  EXPECT_THAT(decode_seal(good, ahead).error().message(), testing::HasSubstr("ahead"));
+
+  Header wider = sealed;
+  wider.window = 10'000;
+  EXPECT_THAT(decode_seal(good, wider).error().message(), testing::HasSubstr("rule"));
+
+  Header short_one = sealed;
+  short_one.object_bytes = header_bytes;
+  EXPECT_THAT(decode_seal(std::span(good).first(header_bytes), short_one).error().message(),
+              testing::HasSubstr("no body"));
 }
 
 TEST(History, ThatNoLogHasBreaksARule) {

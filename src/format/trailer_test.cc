@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <thread>
 
+#include "format/crc.h"
 #include "format/samples.h"
 
 namespace varve::format {
@@ -75,6 +77,21 @@ TEST(Trailer, IsFoundAtTheEndOfAnyTail) {
   EXPECT_EQ(*decode_trailer(object, header), *decode_trailer(std::span(object).last(bytes), header));
   EXPECT_FALSE(decode_trailer(std::span(object).last(bytes - 1), header));
   EXPECT_FALSE(decode_trailer(std::span(object).first(object.size() - 1), header));
+}
+
+TEST(Trailer, WithAnotherCountThanItsBodyHasStridesIsCorruption) {
+  Header header = samples::data_header();
+  const std::vector<Claim> claims{{.payload = Bytes(2 * stride)}};
+  const Bytes object = samples::data_object(header, claims);
+  Bytes trailer(object.begin() + static_cast<std::ptrdiff_t>(header.body_end), object.end());
+  const std::size_t count_at = index_entries(header.body_end) * 8;
+  ASSERT_TRUE(decode_trailer(trailer, header));
+  trailer.at(count_at) ^= std::byte{1};
+  const std::uint32_t checksum = crc32c(std::span(trailer).first(count_at + 4));
+  std::memcpy(&trailer.at(count_at + 4), &checksum, sizeof checksum);
+  const auto decoded = decode_trailer(trailer, header);
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code(), Code::corruption);
 }
 
 TEST(Trailer, ThatNoWriterMakesIsCorruption) {

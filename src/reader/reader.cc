@@ -396,7 +396,7 @@ void Reader::Impl::rest_until(Deadline time) {
 
 void Reader::Impl::wake() noexcept {
   const std::lock_guard lock(wake_mutex_);
-  awake_ = true;
+  awake_ = !planted(Plant::wake_lost);
   woken_.notify_one();
 }
 

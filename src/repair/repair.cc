@@ -12,6 +12,7 @@
 #include "inspect/findings.h"
 #include "reader/place.h"
 #include "repair/plan.h"
+#include "result/plant.h"
 #include "varve/inspect.h"
 
 namespace varve {
@@ -151,7 +152,7 @@ void Repairing::judge_checkpoint(const Result<format::Checkpoint>& checkpoint, D
     found.checkpoint_why = fmt::format("names object {}, and the log begins at {} now", checkpoint->anchor,
                                        view_->lowest_live());
   } else if (checkpoint->anchor >= view_->tail.seq) {
-    found.checkpoint = CheckpointState::ahead;
+    found.checkpoint = planted(Plant::witness_replaced) ? CheckpointState::useless : CheckpointState::ahead;
     found.checkpoint_why = fmt::format("names object {}, and the log ends before object {}",
                                        checkpoint->anchor, view_->tail.seq);
   } else {
@@ -186,8 +187,10 @@ Result<std::vector<Seq>> Repairing::in_voids(const EpochMap& epochs) const {
       for (const chain::ListedSeq& object : page.listed) {
         next = object.seq + 1;
         if (object.seq >= view_->tail.seq) more = false;
-        if (object.seq < view_->tail.seq && epochs.slot(object.seq) == Slot::in_void)
-          found.push_back(object.seq);
+        const Slot slot = epochs.slot(object.seq);
+        const bool voided =
+            slot == Slot::in_void || (planted(Plant::live_swept_by_repair) && slot != Slot::seal);
+        if (object.seq < view_->tail.seq && voided) found.push_back(object.seq);
       }
       return Requests();
     };
@@ -296,7 +299,8 @@ Result<RepairPlan> repair(const LogAddress& log, const RepairOptions& options) {
   if (found->loss) {
     done = repair_log::plan_for(*found);
     if (!options.seal_past_hole_at) return done;
-    if (done.lost.front().offsets.begin != *options.seal_past_hole_at) {
+    const bool named = done.lost.front().offsets.begin == *options.seal_past_hole_at;
+    if (!named && !planted(Plant::any_hole_named)) {
       return not_that_hole(done, *options.seal_past_hole_at);
     }
     if (const auto sealed = repairing.seal_past(*found->loss); !sealed) return in_time(sealed.error());

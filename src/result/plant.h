@@ -22,6 +22,7 @@ enum class Plant : std::uint8_t {
   look_trusts_kind,     ///< DATA that lies at our place is taken for ours, whoever wrote it
   ack_before_previous,  ///< acknowledged when stored, whatever becomes of the objects before it
   window_too_wide,      ///< W + 1 objects are in flight
+  uploads_unbounded,    ///< more uploads are under way than the writer allows
   fence_ignored,        ///< a place taken by another counts as one of ours
   unknown_forgotten,    ///< a PUT with an unknown outcome is said to be not written
   claims_too_much,      ///< headers say that all before them is stored
@@ -73,15 +74,36 @@ enum class Plant : std::uint8_t {
   watermark_too_high,   ///< one record more counts as durable
   packed_not_awaited,   ///< a batch overtakes one before it that is still being compressed
   nudge_forgotten,      ///< nobody wakes the pilot for a batch that was completed late
+  bell_not_rung,        ///< readers in the writer's process are not told that there is more
   // The reader.
   hole_skipped,          ///< reading goes on behind an object that is gone
   hole_ends_reading,     ///< an object that is gone is taken for the end
   told_again,            ///< reading within an object begins at its front
   read_ahead_unbounded,  ///< more is fetched ahead than the limit allows
+  wake_lost,             ///< a reader that is woken goes on with its pause
+  bell_for_one,          ///< of several readers only the first hears the bell
+  // Reading by offset.
+  old_view_believed,   ///< what came since the last look is said not to be there
+  trim_seems_damage,   ///< what was trimmed since the last look counts as lost
+  stretch_from_front,  ///< the first record of the stretch that was read is returned
+  // Cursors and consumers.
+  no_look_back,         ///< a cursor's move stands though newer ones were made and swept meanwhile
+  move_exists_is_ours,  ///< "already exists" on a move is taken for one's own
+  handed_is_done,       ///< a consumer commits what it has only handed out
+  skipped_is_done,      ///< a consumer that passes what was trimmed commits what it has only handed out
+  doubt_forgotten,      ///< a consumer takes its own move, whose answer was lost, for somebody else's
+  // Retention and repair.
+  cursor_not_heard,      ///< an age or a size lets go of what a cursor still needs
+  moved_idle_ignored,    ///< a plan is carried out though a cursor that it took for idle has moved
+  retain_fences,         ///< retention takes the log from a writer at work, unasked
+  any_hole_named,        ///< whatever offset is named, repair seals past the hole
+  live_swept_by_repair,  ///< repair deletes live objects with what lies in voids
+  witness_replaced,      ///< repair replaces the checkpoint that alone knows of a loss
   // Stores.
   put_replaces,          ///< "create if absent" on files replaces what is there
   condition_dropped,     ///< "create if absent" on S3 is sent without its condition
   lost_put_not_written,  ///< a PUT to S3 whose answer is lost is said to be not written
+  hedge_keeps_nothing,   ///< the slower of two PUTs of a hedge does not keep the bytes that it sends
   count,
 };
 

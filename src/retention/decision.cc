@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "result/plant.h"
+
 namespace varve {
 
 std::string_view to_string(RetentionRule rule) noexcept {
@@ -85,7 +87,8 @@ RetentionPlan decide(const RetentionPolicy& policy, const Facts& facts) {
     plan.decided_by = RetentionRule::cursors;
   }
   if (below == begin) plan.decided_by = RetentionRule::none;
-  if (plan.lowest_cursor && plan.lowest_cursor->offset < below) {
+  const bool heard = !limited || !planted(Plant::cursor_not_heard);
+  if (heard && plan.lowest_cursor && plan.lowest_cursor->offset < below) {
     below = plan.lowest_cursor->offset;
     plan.decided_by = RetentionRule::cursors;
     plan.held_back = limited;

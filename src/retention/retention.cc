@@ -9,6 +9,7 @@
 #include "courier/system.h"
 #include "reader/place.h"
 #include "result/no_memory.h"
+#include "result/plant.h"
 #include "retention/decision.h"
 #include "retention/sizes.h"
 
@@ -136,7 +137,7 @@ Result<bool> remove_idle(const LogAddress& log, const RetentionPlan& plan, const
   if (!cursors) return cursors.error();
   for (const Cursor& idle : plan.idle) {
     const auto gone = cursors->remove(idle);
-    if (!gone && gone.error().code() == Code::fenced) return false;
+    if (!gone && gone.error().code() == Code::fenced) return planted(Plant::moved_idle_ignored);
     if (!gone) return gone.error();
     removed.push_back(idle.name);
   }
@@ -166,7 +167,8 @@ Result<RetentionReport> retain_by(const LogAddress& log, const RetentionPolicy& 
     if (!plan) return plan.error();
     report.plan = *std::move(plan);
     const bool trims = report.plan.trim_before > report.plan.records.begin;
-    if (trims && trimmer.fences && !report.plan.writer_has_closed) return writer_at_work(log);
+    const bool fences = trimmer.fences && !planted(Plant::retain_fences);
+    if (trims && fences && !report.plan.writer_has_closed) return writer_at_work(log);
     const auto valid = remove_idle(log, report.plan, options, report.cursors_removed);
     if (!valid) return valid.error();
     if (!*valid) continue;

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "courier/system.h"
 #include "reader/log_builder.h"
+#include "store/faulty.h"
 #include "store/metered.h"
 #include "varve/inspect.h"
 
@@ -126,6 +130,29 @@ TEST_F(RetentionTest, IdleCursorsAreRemovedIfSoWished) {
   EXPECT_THAT(done->cursors_removed, ::testing::ElementsAre("gone", "here"));
   EXPECT_TRUE(cursors_->list()->empty());
   EXPECT_EQ(info().start_offset, 8U) << "with no cursor left nobody is done with more";
+}
+
+// It moves on when it has been counted as idle, and is about to be removed: its place counts again.
+TEST_F(RetentionTest, ACursorThatComesBackMeanwhileHoldsWhatItNeeds) {
+  const std::uint64_t idle_after_ms = 100'000;
+  ASSERT_TRUE(cursors_->set("gone", 9));
+  const std::int64_t moved_unix_ms = cursors_->get("gone")->moved_unix_ms;
+  const RetentionOptions when_idle{.now_unix_ms =
+                                       moved_unix_ms + static_cast<std::int64_t>(idle_after_ms) + 1};
+  const RetentionPolicy policy{
+      .max_bytes = 1, .idle_cursors = IdleCursors::remove, .idle_after_ms = idle_after_ms};
+  const auto faulty = std::make_shared<store::FaultyStore>(log_.address().store);
+  faulty->add({.request = store::RequestKind::put_if_absent, .fault = store::Fault::hold_request});
+  std::optional<Result<RetentionReport>> done;
+  std::thread retaining([&] { done = retain({faulty, log_.address().path}, policy, when_idle); });
+  faulty->wait_for_held(1);  // its removal
+  while (courier::unix_ms() == moved_unix_ms) std::this_thread::yield();
+  ASSERT_TRUE(cursors_->set("gone", 12));
+  faulty->release();
+  retaining.join();
+  ASSERT_TRUE(*done) << done->error().message();
+  EXPECT_TRUE((*done)->cursors_removed.empty());
+  EXPECT_EQ(info().start_offset, 12U);
 }
 
 TEST_F(RetentionTest, AWriterThatMayBeAtWorkIsNotFenced) {

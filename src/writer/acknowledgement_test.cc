@@ -8,6 +8,7 @@
 #include <deque>
 #include <mutex>
 
+#include "courier/bell.h"
 #include "doctor/broken_stores.h"
 #include "store/faulty.h"
 #include "writer/writer_test_support.h"
@@ -74,6 +75,17 @@ TEST_F(Acknowledgement, ComesWithoutAnyoneWaitingForIt) {
   for (std::size_t i = 1; i <= 20; ++i) {
     append(1);
     ASSERT_EQ(told_.wait_for(i).size(), i);
+  }
+}
+
+TEST_F(Acknowledgement, ReadersInTheProcessHearOfItNoLaterThanCallbacks) {
+  open();
+  std::atomic<std::size_t> heard = 0;
+  const courier::Bell::Listener listener(courier::Bell::of({store_, below_.path}), [&] { ++heard; });
+  for (std::size_t i = 1; i <= 5; ++i) {
+    append(1);
+    ASSERT_EQ(told_.wait_for(i).size(), i);
+    EXPECT_GE(heard, i);
   }
 }
 

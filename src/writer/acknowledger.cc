@@ -41,7 +41,7 @@ void Acknowledger::run() {
     queue_.pop_front();
     lock.unlock();
     // Before the callbacks, which may take their time.
-    if (bell_ && !ended.error) bell_->ring();
+    if (bell_ && !ended.error && !planted(Plant::bell_not_rung)) bell_->ring();
     ended.batch->for_each_callback([&ended](Offset offset, AppendCallback& callback) {
       callback(ended.error ? Result<Offset>(*ended.error) : Result<Offset>(offset));
       if (planted(Plant::told_twice)) callback(offset);

@@ -106,6 +106,14 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values(RequestKind::put_if_absent, RequestKind::put, RequestKind::get,
                                      RequestKind::list, RequestKind::remove),
                      testing::Values(Fault::fail, Fault::lose_answer, Fault::hold_request), testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(WriterTold, EveryStep,
+                         testing::Combine(testing::Values(RequestKind::put_if_absent),
+                                          testing::Values(Fault::hold_answer, Fault::claim_exists),
+                                          testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(WriterShown, EveryStep,
+                         testing::Combine(testing::Values(RequestKind::get),
+                                          testing::Values(Fault::hold_answer, Fault::corrupt_bytes),
+                                          testing::Bool()));
 
 // A writer whose requests sleep while others take over, write on, and trim away even the place that
 // it was about to fill, is fenced when they wake, and harms nothing.

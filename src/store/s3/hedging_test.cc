@@ -27,6 +27,22 @@ TEST_F(HedgingTest, ASlowRequestGetsOneDuplicateAndTheLoserIsCut) {
   EXPECT_TRUE(engine_->idle());
 }
 
+// The wire is still reading from the loser's body when the other's answer comes.
+TEST_F(HedgingTest, WhatTheSlowerTwinSendsIsNotUsedAgainMeanwhile) {
+  teach();
+  Bytes body = copy_bytes("record");
+  const std::weak_ptr<const void> memory = body.owner;
+  const int id = put("k", true, std::move(body));
+  pass(milliseconds(21));
+  ASSERT_EQ(sent_.size(), 2U);
+  std::optional<HttpRequest> slower = sent_.begin()->second;
+  answer(newest(), status(200));
+  ASSERT_TRUE(succeeded(id));
+  EXPECT_FALSE(memory.expired());
+  slower.reset();
+  EXPECT_TRUE(memory.expired());
+}
+
 TEST_F(HedgingTest, ADuplicateThatMeetsItsTwinWaitsForTheTwinsAnswer) {
   teach();
   const int id = put();
