@@ -49,6 +49,7 @@ struct DataRead {
 [[nodiscard]] SealBody ahead_body();
 [[nodiscard]] std::vector<Claim> small_claims();
 [[nodiscard]] Checkpoint checkpoint();
+[[nodiscard]] Checkpoint mirror_checkpoint();
 
 /// Makes the envelope's checksum hold again after a change to a header (or a checkpoint, all of it).
 void mend_checksum(std::span<std::byte> envelope);
