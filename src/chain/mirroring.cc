@@ -182,11 +182,14 @@ void Mirroring::on_checkpoint(const std::optional<Error>& error, std::uint64_t n
   if (error) {
     unsaid_ = true;
     checkpoint_error_ = error;
-    if (!worth_retrying(*error)) return end(error->with_context("the destination's checkpoint"));
+    if (!checkpoint_fails_since_ms_) checkpoint_fails_since_ms_ = now_ms;
+    const bool gives_up = options_.give_up_ms != 0 && now_ms >= *checkpoint_fails_since_ms_ + options_.give_up_ms;
+    if (gives_up || !worth_retrying(*error)) return end(error->with_context("the destination's checkpoint"));
     checkpoint_retry_at_ms_ = now_ms + backoff_.pause_ms(checkpoint_tries_);
     return;
   }
   checkpoint_tries_ = 0;
+  checkpoint_fails_since_ms_.reset();
   checkpoint_error_.reset();
   said_anchor_ = sending_anchor_;
   if (barrier_ && copies_.empty()) {

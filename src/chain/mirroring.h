@@ -138,6 +138,7 @@ class Mirroring {
   std::uint32_t since_checkpoint_ = 0;
   std::uint32_t checkpoint_tries_ = 0;
   std::optional<std::uint64_t> checkpoint_retry_at_ms_;
+  std::optional<std::uint64_t> checkpoint_fails_since_ms_;
   std::optional<Error> checkpoint_error_;
   std::optional<Seq> said_anchor_;     // in a checkpoint that is stored
   std::optional<Seq> sending_anchor_;  // in the one under way

@@ -64,7 +64,12 @@ Result<Beginning> Begin::run() {
   auto view = reader::look_at(source_, patience_);
   if (!view) return view.error();
   view_ = *std::move(view);
-  const auto known = checkpoint();
+  auto known = checkpoint();
+  if (!known) return known.error();
+  const auto empty = is_empty();
+  if (!empty) return empty.error();
+  if (*empty && !*known) return anew();
+  if (!*known) known = checkpoint();  // another mirror may have begun it just now
   if (!known) return known.error();
   if (*known && ((*known)->log_id != view_.tail.log_id || (*known)->window != view_.tail.window)) {
     return Error(Code::foreign,
@@ -72,9 +77,6 @@ Result<Beginning> Begin::run() {
                              destination_.name_of_log(), to_hex((*known)->log_id), source_.name_of_log(),
                              to_hex(view_.tail.log_id)));
   }
-  const auto empty = is_empty();
-  if (!empty) return empty.error();
-  if (*empty && !*known) return anew();
   if (*known && (*known)->mirror) return go_on(**known);
   if (options_.attach) return attach();
   // Cut off after its first object, and before the checkpoint that says so, it would look like this.

@@ -229,8 +229,9 @@ void Copying::sweep() {
                         .below = below,
                         .history = mirroring_.history(),
                         .forget_seals_before_unix_ms = {}});
+  const auto deadline = std::min(Clock::now() + time_to_sweep, patience().deadline);
   const auto swept = destination_.drive(
-      machine.start(), [&](const chain::Reply& reply) { return machine.on(reply); }, Clock::now() + time_to_sweep);
+      machine.start(), [&](const chain::Reply& reply) { return machine.on(reply); }, deadline);
   static_cast<void>(swept);  // space, no data
   mirroring_.swept(below);
   const std::lock_guard lock(status_mutex_);
@@ -255,13 +256,15 @@ Result<void> Copying::fetch(const std::stop_token& wake) {
   Clock::time_point until = Clock::now() + time_between_looks;
   if (const auto tick = mirroring_.next_tick_ms()) until = std::min(until, began_ + std::chrono::milliseconds(*tick));
   const Result<std::optional<Bytes>> object = read_ahead_.take(mirroring_.next().seq, until, wake);
-  if (object) {
-    source_fails_since_.reset();
-    source_complaint_.reset();
-    return *object ? take(**object) : Result<void>();
-  }
+  if (object) return *object ? take(**object) : Result<void>();
   if (object.error().code() == Code::not_found) return found_nothing();
   return complain_of_source(object.error());
+}
+
+void Copying::source_is_well() {
+  doubts_ = 0;
+  source_fails_since_.reset();
+  source_complaint_.reset();
 }
 
 Result<void> Copying::complain_of_source(const Error& error) {
@@ -288,7 +291,7 @@ Result<void> Copying::take(const Bytes& object) {
     held_bytes_ -= object.data.size();
     return doubt(offered.error());
   }
-  doubts_ = 0;
+  source_is_well();
   at_tail_ = false;
   next_fetch_ = {};
   polling_.found_something();
@@ -335,7 +338,7 @@ Result<void> Copying::found_nothing() {
   const auto view = look();
   if (!view) return complain_of_source(view.error());
   if (chain::standing_of(next, *view) == Standing::at_tail) {
-    doubts_ = 0;
+    source_is_well();
     at_tail_ = true;
     mirroring_.want_checkpoint();
     next_fetch_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());

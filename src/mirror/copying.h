@@ -57,6 +57,7 @@ class Copying {
   Result<std::optional<Error>> verify(const Bytes& object, const format::Header& header);
   Result<void> found_nothing();
   Result<void> doubt(const Error& what);
+  void source_is_well();
   Result<void> complain_of_source(const Error& error);
   Result<chain::TailView> look();
   [[nodiscard]] bool has_room() const;

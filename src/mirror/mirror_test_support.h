@@ -22,7 +22,7 @@ namespace varve {
 
 /// An empty place.
 struct Place {
-  explicit Place(std::shared_ptr<Store> store = std::make_shared<store::MemoryStore>())
+  explicit Place(std::shared_ptr<Store> store = std::make_shared<store::MemoryStore>("there"))
       : below(std::move(store)), address{below, "copy"} {}
 
   std::shared_ptr<Store> below;
@@ -36,8 +36,8 @@ struct Place {
 /// Everything that is stored under a log's objects' names, by seq.
 [[nodiscard]] inline std::map<Seq, std::string> objects_of(const LogAddress& log) {
   std::map<Seq, std::string> objects;
-  const std::string prefix = format::wal_prefix(log.path);
-  for (const ListedObject& object : store::list_now(*log.store, prefix, "", 1000)->objects) {
+  const auto listed = store::list_all_now(*log.store, format::wal_prefix(log.path));
+  for (const ListedObject& object : listed.value()) {
     objects.emplace(*format::seq_of_key(log.path, object.key), text_of(store::get_now(*log.store, object.key)->data));
   }
   return objects;
