@@ -14,6 +14,7 @@
 #include "cli/interruption.h"
 #include "cli/json.h"
 #include "cli/log_uri.h"
+#include "cli/metrics_server.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "varve/mirror.h"
@@ -43,6 +44,8 @@ struct Options {
   bool follow = false;
   bool once = false;
   bool json = false;
+  std::optional<std::uint32_t> metrics_port;
+  std::string metrics_address = "127.0.0.1";
 };
 
 nlohmann::ordered_json status_json(const MirrorStatus& status) {
@@ -73,8 +76,8 @@ std::string progress_line(const MirrorStatus& status) {
   return line;
 }
 
-/// Says on standard error what is waited for, once each time it begins and when it is over: also where there is
-/// no terminal to show a line of progress.
+/// Says on standard error what is waited for, once each time it begins and when it is over: also where there
+/// is no terminal to show a line of progress.
 class Complaints {
  public:
   explicit Complaints(const Mirror& mirror) : mirror_(mirror), thread_([this] { watch(); }) {}
@@ -121,6 +124,14 @@ ExitCode mirror(const Options& options) {
   interruption->defer([&] { (*mirror)->stop(); });
   Result<void> done;
   {
+    std::unique_ptr<Exporter> exporter;
+    if (options.metrics_port) {
+      auto started =
+          serve_metrics(options.metrics_address, static_cast<std::uint16_t>(*options.metrics_port));
+      if (!started) return report(started.error());
+      exporter = *std::move(started);
+      exporter->watch(options.destination, **mirror);
+    }
     const Progress progress([&] { return progress_line((*mirror)->status()); });
     const Complaints complaints(**mirror);
     done = options.follow ? (*mirror)->follow() : (*mirror)->catch_up();
@@ -142,8 +153,12 @@ ExitCode mirror(const Options& options) {
 void add_mirror(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<Options>();
   Command command = commands.add_command("mirror", about, examples);
-  command.add("source", options->source, "the log to copy: s3://bucket/path, file:///dir/name").shown_as("SRC").required();
-  command.add("destination", options->destination, "where to: an empty place, or its mirror").shown_as("DST").required();
+  command.add("source", options->source, "the log to copy: s3://bucket/path, file:///dir/name")
+      .shown_as("SRC")
+      .required();
+  command.add("destination", options->destination, "where to: an empty place, or its mirror")
+      .shown_as("DST")
+      .required();
   command.add_flag("--follow,-f", options->follow, "go on as the source grows, until Ctrl-C");
   command.add_flag("--once", options->once, "end when all is copied that is there now (the default)");
   command.add_flag("--keep", options->mirror.keep_trimmed,
@@ -155,9 +170,16 @@ void add_mirror(Command& commands, ExitCode& exit_code) {
   command.add("--bytes-max", options->mirror.bytes_max, "memory for objects on their way")
       .shown_as("SIZE")
       .in_bytes(std::uint64_t{1} << 20, std::uint64_t{1} << 40);
-  command.add("--give-up", options->mirror.give_up_ms, "how long a store that fails is asked again (for ever)")
+  command
+      .add("--give-up", options->mirror.give_up_ms, "how long a store that fails is asked again (for ever)")
       .shown_as("TIME")
       .in_milliseconds(UINT32_MAX);
+  command
+      .add("--metrics-port", options->metrics_port, "serve metrics meanwhile, lag included; 0: at any port")
+      .shown_as("N")
+      .between(0, 65'535);
+  command.add("--metrics-address", options->metrics_address, "where; 0.0.0.0: whoever can reach it may look")
+      .shown_as("IP");
   command.add_json(options->json);
   command.runs(
       [options] {

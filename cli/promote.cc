@@ -56,13 +56,15 @@ void print_plan(const Promotion& promotion) {
   if (promotion.done) {
     fmt::print("it is a log of its own already, and ends at offset {}\n", with_commas(promotion.end_offset));
   } else if (promotion.retired) {
-    fmt::print("it goes on in a mirror of it, and ends at offset {} here\n", with_commas(promotion.end_offset));
+    fmt::print("it goes on in a mirror of it, and ends at offset {} here\n",
+               with_commas(promotion.end_offset));
   } else {
-    fmt::print("mirrored up to offset {}\nthe source, {}, ended at offset {} when it was last seen, {}\n"
-               "without it, {} that are known would be lost, and all that it has acknowledged since\n",
-               with_commas(promotion.end_offset), promotion.source, with_commas(promotion.source_end),
-               human_time(promotion.source_seen_unix_ms),
-               counted(promotion.source_end - promotion.end_offset, "record"));
+    fmt::print(
+        "mirrored up to offset {}\nthe source, {}, ended at offset {} when it was last seen, {}\n"
+        "without it, {} that are known would be lost, and all that it has acknowledged since\n",
+        with_commas(promotion.end_offset), promotion.source, with_commas(promotion.source_end),
+        human_time(promotion.source_seen_unix_ms),
+        counted(promotion.source_end - promotion.end_offset, "record"));
   }
 }
 
@@ -93,8 +95,11 @@ ExitCode promote(const Options& options) {
 void add_promote(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<Options>();
   Command command = commands.add_command("promote", about, examples);
-  command.add("mirror", options->mirror, "the mirror: s3://bucket/path, file:///dir/name").shown_as("DST").required();
-  command.add("--seal", options->source, "the log that it is a mirror of: seal it, and copy the rest").shown_as("SRC");
+  command.add("mirror", options->mirror, "the mirror: s3://bucket/path, file:///dir/name")
+      .shown_as("DST")
+      .required();
+  command.add("--seal", options->source, "the log that it is a mirror of: seal it, and copy the rest")
+      .shown_as("SRC");
   command
       .add("--accept-loss-after", options->accept_loss_after,
            "the source cannot be reached: give up what it holds from\n"
@@ -105,7 +110,8 @@ void add_promote(Command& commands, ExitCode& exit_code) {
   command.runs(
       [options] {
         if (!options->source.empty() && options->accept_loss_after) {
-          refuse_argument("--seal, --accept-loss-after", "with the source sealed nothing is lost: give one of them");
+          refuse_argument("--seal, --accept-loss-after",
+                          "with the source sealed nothing is lost: give one of them");
         }
         return promote(*options);
       },

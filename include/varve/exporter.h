@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "varve/mirror.h"
 #include "varve/reader.h"
 #include "varve/result.h"
 #include "varve/store.h"
@@ -43,6 +44,7 @@ class Exporter {
   /// `log` is the label by which its numbers are told from others.
   void watch(std::string log, const Writer& writer);
   void watch(std::string log, const Reader& reader);
+  void watch(std::string log, const Mirror& mirror);
 
   /// Looks at a log from outside, at once and then every `interval_ms`, on a thread of its own. A look
   /// costs a LIST for each 1000 objects, and a few GETs.

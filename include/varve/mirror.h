@@ -18,8 +18,8 @@ struct MirrorOptions {
   /// begin where the mirror did. Fixed when a mirror begins.
   bool keep_trimmed = false;
 
-  /// A log of its own lies at the destination: go on there if all of it is the beginning of the source. Whoever
-  /// writes it is fenced by what is copied. Not needed to go on with what is a mirror already.
+  /// A log of its own lies at the destination: go on there if all of it is the beginning of the source.
+  /// Whoever writes it is fenced by what is copied. Not needed to go on with what is a mirror already.
   bool attach = false;
 
   /// Bytes of objects that are held at most, fetched ahead or on their way, however far behind the mirror is
@@ -48,8 +48,9 @@ struct MirrorStatus {
   std::int64_t source_seen_unix_ms = 0;
 
   std::uint64_t records_behind = 0;
-  std::uint64_t bytes_behind = 0;    ///< estimated: as many as the records copied so far would have
-  std::uint64_t seconds_behind = 0;  ///< since the last object copied was made, by its writer's clock; 0 at the end
+  std::uint64_t bytes_behind = 0;  ///< estimated: as many as the records copied so far would have
+  std::uint64_t seconds_behind =
+      0;  ///< since the last object copied was made, by its writer's clock; 0 at the end
 
   std::uint64_t records = 0;  ///< copied since it was opened
   std::uint64_t objects = 0;
@@ -61,9 +62,9 @@ struct MirrorStatus {
 };
 
 /// Copies a log's chain, in order, byte for byte, with create-if-absent, every checksum verified on the way;
-/// so the destination is a valid log always, a prefix of the source: it can be read like any other, but is not
-/// opened for writing before it is promoted. Goes on after any crash from what the destination holds. Two at
-/// once are harmless. The source is only read, and never waits.
+/// so the destination is a valid log always, a prefix of the source: it can be read like any other, but is
+/// not opened for writing before it is promoted. Goes on after any crash from what the destination holds. Two
+/// at once are harmless. The source is only read, and never waits.
 ///
 /// Thread-safety: `catch_up` and `follow` on one thread at a time; `stop` and `status` from any.
 class Mirror {
@@ -98,8 +99,8 @@ class Mirror {
 };
 
 struct PromoteOptions {
-  /// The log that the destination mirrors, where it can be reached: it is sealed first, so that nothing can be
-  /// acknowledged there any more, and what is left of it is copied.
+  /// The log that the destination mirrors, where it can be reached: it is sealed first, so that nothing can
+  /// be acknowledged there any more, and what is left of it is copied.
   std::optional<LogAddress> source = {};
 
   /// Without it: your word that what the source holds from this offset on is given up. Must be what
@@ -112,12 +113,12 @@ struct PromoteOptions {
 
 /// What is known of a mirror that is, or would be, promoted.
 struct Promotion {
-  std::string source;               ///< its name, as the mirror knew it
-  Offset end_offset = 0;            ///< where the mirror ends, and writing goes on
-  Offset source_end = 0;            ///< the source's end when it was seen last
+  std::string source;     ///< its name, as the mirror knew it
+  Offset end_offset = 0;  ///< where the mirror ends, and writing goes on
+  Offset source_end = 0;  ///< the source's end when it was seen last
   std::int64_t source_seen_unix_ms = 0;
-  bool retired = false;             ///< no mirror, but a log that goes on elsewhere
-  bool source_sealed = false;       ///< and all of it copied: nothing is lost
+  bool retired = false;        ///< no mirror, but a log that goes on elsewhere
+  bool source_sealed = false;  ///< and all of it copied: nothing is lost
   bool done = false;
 };
 
@@ -126,8 +127,8 @@ struct Promotion {
 Result<Promotion> plan_promotion(const LogAddress& mirror, const PromoteOptions& options = {});
 
 /// Makes a mirror a log of its own. Cut off anywhere, it can be called again. Errors: `out_of_range`: without
-/// the source, unless `accept_loss_after` is the mirror's end; nothing was done, and the message says what may
-/// be lost. Otherwise those of `Mirror` and `Writer::open`.
+/// the source, unless `accept_loss_after` is the mirror's end; nothing was done, and the message says what
+/// may be lost. Otherwise those of `Mirror` and `Writer::open`.
 Result<Promotion> promote(const LogAddress& mirror, const PromoteOptions& options = {});
 
 }  // namespace varve

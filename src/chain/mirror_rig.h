@@ -99,7 +99,10 @@ class MirrorRig {
   void sweep() {
     if (!mirror_ || mirror_->sweep_below() == mirror_->swept_below()) return;
     const Seq below = mirror_->sweep_below();
-    Sweep machine({.from = mirror_->swept_below(), .below = below, .history = mirror_->history(), .forget_seals_before_unix_ms = {}});
+    Sweep machine({.from = mirror_->swept_below(),
+                   .below = below,
+                   .history = mirror_->history(),
+                   .forget_seals_before_unix_ms = {}});
     drive(destination_, machine.start(), [&](const Reply& reply) { return machine.on(reply); });
     mirror_->swept(below);
   }
@@ -117,7 +120,8 @@ class MirrorRig {
     for (const CopyCommand& command : mirror_->take_commands()) {
       if (command.kind == CopyCommand::Kind::copied) continue;
       Sent sent{command, {}};
-      if (command.kind == CopyCommand::Kind::checkpoint) sent.body = format::encode_checkpoint(mirror_->checkpoint());
+      if (command.kind == CopyCommand::Kind::checkpoint)
+        sent.body = format::encode_checkpoint(mirror_->checkpoint());
       if (command.kind == CopyCommand::Kind::put) sent.body = source_.objects.at(command.seq);
       sent_.push_back(std::move(sent));
     }

@@ -44,14 +44,17 @@ class MirroredSurvey : public testing::TestWithParam<std::uint32_t> {
     EXPECT_EQ(view->history, until_hole);
   }
 
-  // A checkpoint that a dead mirror had sent, and that landed when its successor was in a later epoch: until that
-  // one writes the next, nothing tells that this is a mirror, and nobody promotes it.
+  // A checkpoint that a dead mirror had sent, and that landed when its successor was in a later epoch: until
+  // that one writes the next, nothing tells that this is a mirror, and nobody promotes it.
   [[nodiscard]] bool is_stale(const format::Checkpoint& checkpoint) const {
     const Seq hole = first_hole(*chain_, destination_, checkpoint.mirror->begins_seq);
     const Seq epoch = checkpoint.history.back().seal;
-    return std::ranges::any_of(chain_->headers(), [&](const format::Header& header) {
-      return header.epoch > epoch && header.kind == format::Kind::data && destination_.objects.contains(header.seq);
-    }) && hole > epoch;
+    return std::ranges::any_of(chain_->headers(),
+                               [&](const format::Header& header) {
+                                 return header.epoch > epoch && header.kind == format::Kind::data &&
+                                        destination_.objects.contains(header.seq);
+                               }) &&
+           hole > epoch;
   }
 
   void grow() {
@@ -110,8 +113,11 @@ class MirroredSurvey : public testing::TestWithParam<std::uint32_t> {
   }
 
   void promote_and_write() {
-    Takeover takeover(
-        {.writer_id = test_id(77), .new_log_id = {}, .host = "h", .must_exist = true, .purpose = Purpose::promote});
+    Takeover takeover({.writer_id = test_id(77),
+                       .new_log_id = {},
+                       .host = "h",
+                       .must_exist = true,
+                       .purpose = Purpose::promote});
     drive(
         destination_, takeover.start(1), [&](const Reply& reply) { return takeover.on(reply, 1); }, &random_);
     ASSERT_TRUE(takeover.result()) << takeover.result().error().message();

@@ -64,7 +64,8 @@ Mirroring::Copy* Mirroring::find(Seq seq, State expected) {
 // the destination takes what is below for trimmed, also behind a hole.
 bool Mirroring::may_go(const Copy& copy) const {
   const Header& lowest = copies_.front().header;
-  if (copy.header.kind == Kind::seal && !planted(Plant::mirror_seal_no_barrier)) return &copy == &copies_.front();
+  if (copy.header.kind == Kind::seal && !planted(Plant::mirror_seal_no_barrier))
+    return &copy == &copies_.front();
   return copy.header.lowest_live <= lowest.seq || planted(Plant::mirror_trim_ahead);
 }
 
@@ -98,10 +99,11 @@ void Mirroring::on_look(Seq seq, const Result<Header>& found, std::uint64_t now_
   if (copy == nullptr) return;
   if (found) {
     if (*found == copy->header) return stored(*copy, now_ms);
-    return end({Code::foreign,
-                fmt::format("the destination's object {} (offset {}) is not the source's: there it is of {}, here "
-                            "of {}; the destination was written to by somebody else, and nothing is merged",
-                            seq, found->first_offset, describe(*found), describe(copy->header))});
+    return end(
+        {Code::foreign,
+         fmt::format("the destination's object {} (offset {}) is not the source's: there it is of {}, here "
+                     "of {}; the destination was written to by somebody else, and nothing is merged",
+                     seq, found->first_offset, describe(*found), describe(copy->header))});
   }
   const Code code = found.error().code();
   if (code == Code::not_found) {
@@ -183,7 +185,8 @@ void Mirroring::on_checkpoint(const std::optional<Error>& error, std::uint64_t n
     unsaid_ = true;
     checkpoint_error_ = error;
     if (!checkpoint_fails_since_ms_) checkpoint_fails_since_ms_ = now_ms;
-    const bool gives_up = options_.give_up_ms != 0 && now_ms >= *checkpoint_fails_since_ms_ + options_.give_up_ms;
+    const bool gives_up =
+        options_.give_up_ms != 0 && now_ms >= *checkpoint_fails_since_ms_ + options_.give_up_ms;
     if (gives_up || !worth_retrying(*error)) return end(error->with_context("the destination's checkpoint"));
     checkpoint_retry_at_ms_ = now_ms + backoff_.pause_ms(checkpoint_tries_);
     return;
@@ -236,9 +239,7 @@ std::optional<std::uint64_t> Mirroring::next_tick_ms() const {
 
 std::vector<CopyCommand> Mirroring::take_commands() { return std::exchange(commands_, {}); }
 
-bool Mirroring::settled() const {
-  return copies_.empty() && !checkpoint_in_flight_ && !unsaid_ && !barrier_;
-}
+bool Mirroring::settled() const { return copies_.empty() && !checkpoint_in_flight_ && !unsaid_ && !barrier_; }
 
 format::Checkpoint Mirroring::checkpoint() const {
   VARVE_INVARIANT(anchor_);

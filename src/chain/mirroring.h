@@ -132,8 +132,8 @@ class Mirroring {
   Seq look_below_;           // what lies below may be there already: looks before it puts
   std::vector<CopyCommand> commands_;
 
-  bool barrier_ = false;      // nothing is taken until the checkpoint names what was stored last
-  bool unsaid_ = false;       // something has been stored since the last checkpoint was made
+  bool barrier_ = false;  // nothing is taken until the checkpoint names what was stored last
+  bool unsaid_ = false;   // something has been stored since the last checkpoint was made
   bool checkpoint_in_flight_ = false;
   std::uint32_t since_checkpoint_ = 0;
   std::uint32_t checkpoint_tries_ = 0;

@@ -64,8 +64,9 @@ TEST_F(MirroringTest, PutsAWindowFullAndNoMore) {
   const Header b = offer(mirror, chain.headers()[3]);
   const Header c = offer(mirror, chain.headers()[4]);
   EXPECT_FALSE(mirror.can_offer());
-  EXPECT_THAT(put_after_look(mirror), ElementsAre(CopyCommand{Kind::put, a.seq}, CopyCommand{Kind::put, b.seq},
-                                                  CopyCommand{Kind::put, c.seq}));
+  EXPECT_THAT(put_after_look(mirror),
+              ElementsAre(CopyCommand{Kind::put, a.seq}, CopyCommand{Kind::put, b.seq},
+                          CopyCommand{Kind::put, c.seq}));
   mirror.on_put(c.seq, {}, 0);
   EXPECT_FALSE(mirror.can_offer());
   EXPECT_EQ(mirror.copied_offset(), 1U);
@@ -91,7 +92,8 @@ TEST_F(MirroringTest, ASealGoesWhenAllBeforeItIsStoredAndHoldsBackWhatFollows) {
               ElementsAre(CopyCommand{Kind::copied, data.seq}, CopyCommand{Kind::put, seal.seq}));
   EXPECT_FALSE(mirror.can_offer());
   mirror.on_put(seal.seq, {}, 0);
-  EXPECT_THAT(mirror.take_commands(), ElementsAre(CopyCommand{Kind::copied, seal.seq}, CopyCommand{Kind::checkpoint}));
+  EXPECT_THAT(mirror.take_commands(),
+              ElementsAre(CopyCommand{Kind::copied, seal.seq}, CopyCommand{Kind::checkpoint}));
   EXPECT_FALSE(mirror.can_offer()) << "the destination does not know the epoch yet";
   EXPECT_EQ(mirror.checkpoint().history.back().seal, seal.seq);
   mirror.on_checkpoint({}, 0);
@@ -189,7 +191,8 @@ TEST_F(MirroringTest, SweepsWhatTheSourceTrimmedOnceItsOwnCheckpointNamesNothing
   offer(mirror, tells);
   EXPECT_EQ(put_after_look(mirror).size(), 2U) << "what tells of the trim waits for what that leaves";
   mirror.on_put(a.seq, {}, 0);
-  EXPECT_THAT(put_after_look(mirror), ElementsAre(CopyCommand{Kind::copied, a.seq}, CopyCommand{Kind::put, tells.seq}));
+  EXPECT_THAT(put_after_look(mirror),
+              ElementsAre(CopyCommand{Kind::copied, a.seq}, CopyCommand{Kind::put, tells.seq}));
   mirror.on_put(chain.headers()[3].seq, {}, 0);
   static_cast<void>(mirror.take_commands());
   mirror.on_put(tells.seq, {}, 0);

@@ -180,11 +180,11 @@ Requests Survey::walk_when_complete() {
   for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
     const Result<Header>& header = at->second;
     if (!header || header->log_id == newest.log_id) continue;
-    return doubt(at->first,
-                 {Code::foreign,
-                  fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
-                              "foreign one away",
-                              at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
+    return doubt(
+        at->first,
+        {Code::foreign, fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
+                                    "foreign one away",
+                                    at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
   }
   Seq anchor = highest_anchor();
   if (planted(Plant::checkpoint_trusted) && view_.checkpoint) anchor = view_.checkpoint->anchor;
@@ -213,9 +213,9 @@ Survey::Headers::const_iterator Survey::first_with_a_say() const {
   return headers_.lower_bound(planted(Plant::far_junk_counts) ? 0 : near_end());
 }
 
-// A mirror's copies tell what was stored at the source. So while the log is a mirror, its checkpoint says up to
-// where it is whole; and once it is a log of its own, what was copied too far lies in the void of the seal that
-// made it so, and is not asked. (Where that seal has been trimmed away, it voids nothing: its place may
+// A mirror's copies tell what was stored at the source. So while the log is a mirror, its checkpoint says up
+// to where it is whole; and once it is a log of its own, what was copied too far lies in the void of the seal
+// that made it so, and is not asked. (Where that seal has been trimmed away, it voids nothing: its place may
 // since have been taken by a claimant that slept.)
 Seq Survey::highest_anchor() const {
   Seq lowest_live = 0;
@@ -238,7 +238,8 @@ Seq Survey::highest_anchor() const {
 
 // The epoch up to which objects here are copies, if the checkpoint says that they are.
 std::optional<Seq> Survey::mirrored_epoch() const {
-  if (!view_.checkpoint || !view_.checkpoint->mirror || planted(Plant::mirror_anchors_believed)) return std::nullopt;
+  if (!view_.checkpoint || !view_.checkpoint->mirror || planted(Plant::mirror_anchors_believed))
+    return std::nullopt;
   return view_.checkpoint->history.back().seal;
 }
 

@@ -72,8 +72,8 @@ Requests Takeover::on_view(const TailView& view, std::int64_t now_unix_ms) {
             .with_outcome(WriteOutcome::fenced));
   }
   // Else a seal of ours landed where the log had been trimmed away meanwhile: it fences nobody.
-  // (What a mirror puts behind a seal ahead would mislead later surveys: docs/protocol.md, Mirrors. It stops at
-  // the first seal that wins.)
+  // (What a mirror puts behind a seal ahead would mislead later surveys: docs/protocol.md, Mirrors. It stops
+  // at the first seal that wins.)
   const bool ahead = lost_races_ >= races_before_ahead && claimant_.purpose != Purpose::promote;
   if (ahead) lost_races_ = 0;
   return seal_at(view, ahead, now_unix_ms);
@@ -84,20 +84,23 @@ std::optional<Error> Takeover::refusal(const TailView& view) const {
   if (ours) return std::nullopt;
   if (claimant_.purpose == Purpose::promote) {
     if (view.mirror || view.retired()) return std::nullopt;
-    return Error(Code::invalid_argument,
-                 "there is nothing to promote: by what it says of itself, this log is no mirror; if it is, run "
-                 "`varve mirror` again first");
+    return Error(
+        Code::invalid_argument,
+        "there is nothing to promote: by what it says of itself, this log is no mirror; if it is, run "
+        "`varve mirror` again first");
   }
   if (view.mirror && !planted(Plant::mirror_opens)) {
-    return Error(Code::fenced, fmt::format("this log is a mirror of {}, and only that is written to; `varve promote` "
-                                           "makes it a log of its own",
-                                           view.mirror->source));
+    return Error(Code::fenced,
+                 fmt::format("this log is a mirror of {}, and only that is written to; `varve promote` "
+                             "makes it a log of its own",
+                             view.mirror->source));
   }
   if (view.retired() && claimant_.purpose == Purpose::write && !planted(Plant::retired_opens)) {
-    return Error(Code::fenced,
-                 fmt::format("this log goes on in a mirror of it, which was promoted at offset {}; write there, or "
-                             "mirror that one here (`varve promote` on this one makes two logs of it)",
-                             view.tail.offset));
+    return Error(
+        Code::fenced,
+        fmt::format("this log goes on in a mirror of it, which was promoted at offset {}; write there, or "
+                    "mirror that one here (`varve promote` on this one makes two logs of it)",
+                    view.tail.offset));
   }
   return std::nullopt;
 }

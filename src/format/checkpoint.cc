@@ -20,7 +20,9 @@ constexpr std::uint32_t has_mirror = 1U << 0;
 /// Of a mirror's flags.
 constexpr std::uint32_t mirror_keeps = 1U << 0;
 
-constexpr std::size_t mirror_bytes(std::size_t source_bytes) { return 8 + 8 + 4 + 8 + 8 + 8 + 2 + source_bytes; }
+constexpr std::size_t mirror_bytes(std::size_t source_bytes) {
+  return 8 + 8 + 4 + 8 + 8 + 8 + 2 + source_bytes;
+}
 
 constexpr std::size_t checkpoint_bytes(std::size_t epochs) {
   return sizeof(Magic) + sizeof(format_version) + 2 + 4 + 4 + 4 + sizeof(Id) + 8 + 8 + reserved_bytes +
@@ -83,7 +85,8 @@ std::string_view broken_rule(const Checkpoint& c, std::span<const EpochEntry> hi
   const Seq seal = history.back().seal;
   if (c.anchor != seal && c.anchor - seal < c.window) return "the anchor is not in a void";
   if (c.mirror && c.mirror->begins_seq > c.anchor) return "a mirror begins at or below its anchor";
-  if (c.mirror && c.mirror->begins_offset > c.mirror->copied_offset) return "a mirror ends behind its beginning";
+  if (c.mirror && c.mirror->begins_offset > c.mirror->copied_offset)
+    return "a mirror ends behind its beginning";
   return {};
 }
 

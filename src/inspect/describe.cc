@@ -101,11 +101,12 @@ std::string describe_checkpoint(std::span<const std::byte> bytes) {
   write_epochs(text, checkpoint->history);
   if (const auto& mirror = checkpoint->mirror) {
     write_line(text, "mirror of", mirror->source);
-    write_line(text, "begins at", fmt::format("object {}, offset {}{}", mirror->begins_seq, mirror->begins_offset,
-                                              mirror->keeps ? ", whatever the source trims" : ""));
+    write_line(text, "begins at",
+               fmt::format("object {}, offset {}{}", mirror->begins_seq, mirror->begins_offset,
+                           mirror->keeps ? ", whatever the source trims" : ""));
     write_line(text, "copied", fmt::format("up to, but not including, offset {}", mirror->copied_offset));
-    write_line(text, "source end", fmt::format("offset {} at {}", mirror->source_end,
-                                               time_text(mirror->source_seen_unix_ms)));
+    write_line(text, "source end",
+               fmt::format("offset {} at {}", mirror->source_end, time_text(mirror->source_seen_unix_ms)));
   }
   return text;
 }

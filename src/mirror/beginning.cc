@@ -72,23 +72,26 @@ Result<Beginning> Begin::run() {
   if (!*known) known = checkpoint();  // another mirror may have begun it just now
   if (!known) return known.error();
   if (*known && ((*known)->log_id != view_.tail.log_id || (*known)->window != view_.tail.window)) {
-    return Error(Code::foreign,
-                 fmt::format("{} has log {}, and {} has log {}: no mirror of one another; choose an empty place",
-                             destination_.name_of_log(), to_hex((*known)->log_id), source_.name_of_log(),
-                             to_hex(view_.tail.log_id)));
+    return Error(
+        Code::foreign,
+        fmt::format("{} has log {}, and {} has log {}: no mirror of one another; choose an empty place",
+                    destination_.name_of_log(), to_hex((*known)->log_id), source_.name_of_log(),
+                    to_hex(view_.tail.log_id)));
   }
   if (*known && (*known)->mirror) return go_on(**known);
   if (options_.attach) return attach();
   // Cut off after its first object, and before the checkpoint that says so, it would look like this.
   const auto whole = reader::look_at(destination_, patience_);
   if (!*known && !whole && whole.error().code() == Code::corruption) return anew();
-  if (!*known && whole && whole->tail.log_id == view_.tail.log_id && whole->newest.seq <= view_.lowest_live()) {
+  if (!*known && whole && whole->tail.log_id == view_.tail.log_id &&
+      whole->newest.seq <= view_.lowest_live()) {
     return anew();
   }
-  return Error(Code::fenced,
-               fmt::format("{} does not say of itself that it is a mirror; if it is to become one of {}, compare "
-                           "and go on there with --attach",
-                           destination_.name_of_log(), source_.name_of_log()));
+  return Error(
+      Code::fenced,
+      fmt::format("{} does not say of itself that it is a mirror; if it is to become one of {}, compare "
+                  "and go on there with --attach",
+                  destination_.name_of_log(), source_.name_of_log()));
 }
 
 // From the lowest live object on, and before it the seal of its epoch, which whoever looks for offsets reads.
@@ -102,8 +105,10 @@ Result<Beginning> Begin::anew() {
   if (!reply) return reply.error();
   const Result<Header> first = chain::header_in(*reply);
   if (!first) return first.error().with_context(source_.name_of_log());
-  if (first->seq != view_.lowest_live() || first->log_id != view_.tail.log_id || first->has(format::flag::ahead)) {
-    return Error(Code::corruption, fmt::format("{} is not the object that belongs there", source_.name_of(reply->seq)));
+  if (first->seq != view_.lowest_live() || first->log_id != view_.tail.log_id ||
+      first->has(format::flag::ahead)) {
+    return Error(Code::corruption,
+                 fmt::format("{} is not the object that belongs there", source_.name_of(reply->seq)));
   }
   if (const auto put = put_first_seal(*first); !put) return put.error();
   MirroringStart start{.next = chain::position_of(*first), .history = view_.history, .state = {}};
@@ -120,8 +125,10 @@ Result<void> Begin::put_first_seal(const Header& first) const {
   const Result<Header> seal = chain::header_in(*reply);
   if (!seal) return seal.error().with_context(source_.name_of_log());
   const bool sound = seal->kind == Kind::seal && format::decode_seal(reply->bytes, *seal);
-  if (!sound || seal->seq != first.epoch || seal->log_id != first.log_id || seal->writer_id != first.writer_id) {
-    return Error(Code::corruption, fmt::format("{} is not the seal of object {}", source_.name_of(first.epoch), first.seq));
+  if (!sound || seal->seq != first.epoch || seal->log_id != first.log_id ||
+      seal->writer_id != first.writer_id) {
+    return Error(Code::corruption,
+                 fmt::format("{} is not the seal of object {}", source_.name_of(first.epoch), first.seq));
   }
   Request request = Request::make(Request::Kind::put_object, first.epoch);
   request.body = reply->bytes;
@@ -149,8 +156,9 @@ Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
     return differ(source_, destination_, **theirs, **ours);
   }
   if (!*theirs && known.anchor >= view_.lowest_live()) {
-    return Error(Code::foreign, fmt::format("{} has {}, which {} has not: it is no mirror of that", destination_.name_of_log(),
-                                            chain::describe(**ours), source_.name_of_log()));
+    return Error(Code::foreign,
+                 fmt::format("{} has {}, which {} has not: it is no mirror of that",
+                             destination_.name_of_log(), chain::describe(**ours), source_.name_of_log()));
   }
   const auto next = step(chain::position_of(**ours), **ours);
   if (!next) return next.error();
@@ -169,9 +177,9 @@ Result<Beginning> Begin::attach() {
   const auto mine = reader::look_at(destination_, patience_);
   if (!mine) return mine.error();
   if (mine->tail.log_id != view_.tail.log_id) {
-    return Error(Code::foreign, fmt::format("{} has log {}, and {} has log {}", destination_.name_of_log(),
-                                            to_hex(mine->tail.log_id), source_.name_of_log(),
-                                            to_hex(view_.tail.log_id)));
+    return Error(Code::foreign,
+                 fmt::format("{} has log {}, and {} has log {}", destination_.name_of_log(),
+                             to_hex(mine->tail.log_id), source_.name_of_log(), to_hex(view_.tail.log_id)));
   }
   if (const auto prefix = check_prefix(source_, view_, destination_, *mine, patience_); !prefix) {
     return prefix.error();
@@ -210,9 +218,10 @@ Result<Reply> ask(const Courier& courier, Request request, const reader::Patienc
 
 Error trimmed_past(const Courier& source, const chain::Position& wanted, const TailView& view) {
   return Error(Code::out_of_range,
-               fmt::format("{} begins at offset {} (object {}) now, and only what is below offset {} (object {}) "
-                           "has been copied: what lies between is gone; mirror it to an empty place",
-                           source.name_of_log(), view.start_offset(), view.lowest_live(), wanted.offset, wanted.seq))
+               fmt::format(
+                   "{} begins at offset {} (object {}) now, and only what is below offset {} (object {}) "
+                   "has been copied: what lies between is gone; mirror it to an empty place",
+                   source.name_of_log(), view.start_offset(), view.lowest_live(), wanted.offset, wanted.seq))
       .with_valid_range({view.start_offset(), view.tail.offset});
 }
 

@@ -23,6 +23,7 @@ Result<Beginning> begin(const courier::Courier& source, const courier::Courier& 
                                  const chain::TailView& view);
 
 /// One request, whose answer is waited for.
-Result<chain::Reply> ask(const courier::Courier& courier, chain::Request request, const reader::Patience& patience);
+Result<chain::Reply> ask(const courier::Courier& courier, chain::Request request,
+                         const reader::Patience& patience);
 
 }  // namespace varve::mirror

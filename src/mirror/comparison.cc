@@ -23,10 +23,11 @@ Result<std::optional<Header>> header_at(const Courier& log, Seq seq, const reade
 
 Error differ(const Courier& source, const Courier& destination, const Header& theirs, const Header& ours) {
   return {Code::foreign,
-          fmt::format("{} and {} part at object {}: there it is of {}, at offset {}; here of {}, at offset {}. "
-                      "Nothing is merged: read the records from there on out of either, or mirror to an empty place",
-                      source.name_of_log(), destination.name_of_log(), ours.seq, chain::describe(theirs), theirs.first_offset,
-                      chain::describe(ours), ours.first_offset)};
+          fmt::format(
+              "{} and {} part at object {}: there it is of {}, at offset {}; here of {}, at offset {}. "
+              "Nothing is merged: read the records from there on out of either, or mirror to an empty place",
+              source.name_of_log(), destination.name_of_log(), ours.seq, chain::describe(theirs),
+              theirs.first_offset, chain::describe(ours), ours.first_offset)};
 }
 
 namespace {
@@ -55,8 +56,9 @@ Result<void> check_prefix(const Courier& source, const TailView& theirs, const C
   if (!newest) return newest.error();
   if (*newest) return {};
   if (differs < theirs.lowest_live()) {
-    return Error(Code::foreign, fmt::format("{} begins at object {} now, behind all of {}: they cannot be compared",
-                                            source.name_of_log(), theirs.lowest_live(), destination.name_of_log()));
+    return Error(Code::foreign,
+                 fmt::format("{} begins at object {} now, behind all of {}: they cannot be compared",
+                             source.name_of_log(), theirs.lowest_live(), destination.name_of_log()));
   }
   // What is below `alike` is the same, or trimmed away at one of them.
   Seq alike = std::max(theirs.lowest_live(), ours.lowest_live());
@@ -80,11 +82,13 @@ Result<void> check_prefix(const Courier& source, const TailView& theirs, const C
   if (!*here) {
     return Error(Code::foreign, fmt::format("{} is missing", destination.name_of(differs)));
   }
-  return Error(Code::foreign,
-               fmt::format("{} goes on at object {} (offset {}, of {}), where {} has nothing: it is longer. Nothing is "
-                           "merged; is it the source that should be the mirror?",
-                           destination.name_of_log(), differs, (*here)->first_offset, chain::describe(**here),
-                           source.name_of_log()));
+  return Error(
+      Code::foreign,
+      fmt::format(
+          "{} goes on at object {} (offset {}, of {}), where {} has nothing: it is longer. Nothing is "
+          "merged; is it the source that should be the mirror?",
+          destination.name_of_log(), differs, (*here)->first_offset, chain::describe(**here),
+          source.name_of_log()));
 }
 
 }  // namespace varve::mirror

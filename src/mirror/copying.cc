@@ -132,11 +132,11 @@ bool Copying::take_stop() {
   return std::exchange(mailbox_->stopped, false);
 }
 
-// What lies at the destination beyond all that the source has was put there by somebody else. (Another mirror may
-// be ahead of us, but not of the source.)
+// What lies at the destination beyond all that the source has was put there by somebody else. (Another mirror
+// may be ahead of us, but not of the source.)
 Result<void> Copying::expect_nothing_more() {
-  const auto page =
-      ask(destination_, chain::Request::make(chain::Request::Kind::list, mirroring_.next().seq, 1), patience());
+  const auto page = ask(
+      destination_, chain::Request::make(chain::Request::Kind::list, mirroring_.next().seq, 1), patience());
   if (!page) return page.error();
   if (page->error || page->listed.empty()) return {};
   const Seq seq = page->listed.front().seq;
@@ -146,9 +146,10 @@ Result<void> Copying::expect_nothing_more() {
   const auto view = look();
   if (!view) return view.error();
   if (seq < view->lowest_live()) return {};
-  return Error(Code::foreign, fmt::format("{} is there, and {} ends before it: the destination was written to by "
-                                          "somebody else, or is the longer of the two; nothing is merged",
-                                          destination_.name_of(seq), source_.name_of_log()));
+  return Error(Code::foreign,
+               fmt::format("{} is there, and {} ends before it: the destination was written to by "
+                           "somebody else, or is the longer of the two; nothing is merged",
+                           destination_.name_of(seq), source_.name_of_log()));
 }
 
 bool Copying::has_room() const {
@@ -221,7 +222,8 @@ void Copying::send(const CopyCommand& command) {
   }
 }
 
-// What the source has trimmed away. What cannot be deleted now is left to the next trim, or to `varve repair`.
+// What the source has trimmed away. What cannot be deleted now is left to the next trim, or to `varve
+// repair`.
 void Copying::sweep() {
   const Seq below = mirroring_.sweep_below();
   if (below <= mirroring_.swept_below()) return;
@@ -254,7 +256,8 @@ void Copying::rest(const std::stop_token& wake, Clock::time_point until) {
 
 Result<void> Copying::fetch(const std::stop_token& wake) {
   Clock::time_point until = Clock::now() + time_between_looks;
-  if (const auto tick = mirroring_.next_tick_ms()) until = std::min(until, began_ + std::chrono::milliseconds(*tick));
+  if (const auto tick = mirroring_.next_tick_ms())
+    until = std::min(until, began_ + std::chrono::milliseconds(*tick));
   const Result<std::optional<Bytes>> object = read_ahead_.take(mirroring_.next().seq, until, wake);
   if (object) return *object ? take(**object) : Result<void>();
   if (object.error().code() == Code::not_found) return found_nothing();
@@ -301,8 +304,8 @@ Result<void> Copying::take(const Bytes& object) {
   return {};
 }
 
-// What is wrong with it, if anything. A seal that continues the chain may yet be none of it: a claimant that slept
-// has put it where the log was trimmed away. It is none where the log still lives.
+// What is wrong with it, if anything. A seal that continues the chain may yet be none of it: a claimant that
+// slept has put it where the log was trimmed away. It is none where the log still lives.
 Result<std::optional<Error>> Copying::verify(const Bytes& object, const Header& header) {
   if (planted(Plant::mirror_unverified)) return std::optional<Error>();
   if (const auto next = step(mirroring_.next(), header); !next) return std::optional(next.error());
@@ -344,16 +347,19 @@ Result<void> Copying::found_nothing() {
     next_fetch_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());
     return {};
   }
-  return doubt(Error(Code::corruption, fmt::format("object {} (offset {}) is missing", next.seq, next.offset)));
+  return doubt(
+      Error(Code::corruption, fmt::format("object {} (offset {}) is missing", next.seq, next.offset)));
 }
 
-// What is there, or is not, cannot be copied. Was the source trimmed past it, is it a passing fault, or damage?
+// What is there, or is not, cannot be copied. Was the source trimmed past it, is it a passing fault, or
+// damage?
 Result<void> Copying::doubt(const Error& what) {
   const auto view = look();
   if (!view) return complain_of_source(view.error());
   if (view->lowest_live() > mirroring_.next().seq) return trimmed_past(source_, mirroring_.next(), *view);
   if (++doubts_ >= doubts_max || what.code() == Code::foreign) {
-    return what.with_context(source_.name_of(mirroring_.next().seq) + ", which was not copied, nor what follows");
+    return what.with_context(source_.name_of(mirroring_.next().seq) +
+                             ", which was not copied, nor what follows");
   }
   read_ahead_.forget();
   return {};
@@ -366,13 +372,14 @@ void Copying::publish() {
   status_.source_end = std::max(state.source_end, state.copied_offset);
   status_.source_seen_unix_ms = state.source_seen_unix_ms;
   status_.records_behind = status_.source_end - status_.copied_offset;
-  status_.bytes_behind =
-      status_.records == 0 ? 0
-                           : static_cast<std::uint64_t>(static_cast<double>(status_.records_behind) *
-                                                        static_cast<double>(status_.object_bytes) /
-                                                        static_cast<double>(status_.records));
+  status_.bytes_behind = status_.records == 0
+                             ? 0
+                             : static_cast<std::uint64_t>(static_cast<double>(status_.records_behind) *
+                                                          static_cast<double>(status_.object_bytes) /
+                                                          static_cast<double>(status_.records));
   const std::int64_t age_ms = last_created_unix_ms_ == 0 ? 0 : courier::unix_ms() - last_created_unix_ms_;
-  status_.seconds_behind = status_.records_behind == 0 || age_ms < 0 ? 0 : static_cast<std::uint64_t>(age_ms) / 1000;
+  status_.seconds_behind =
+      status_.records_behind == 0 || age_ms < 0 ? 0 : static_cast<std::uint64_t>(age_ms) / 1000;
   status_.held_bytes = held_bytes_;
   status_.retries = mirroring_.retries();
   status_.waiting_for = mirroring_.complaint();

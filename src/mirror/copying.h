@@ -21,7 +21,8 @@ class Copying {
  public:
   enum class Until : std::uint8_t { source_end, stopped };
 
-  Copying(courier::Courier source, courier::Courier destination, const MirrorOptions& options, Beginning beginning);
+  Copying(courier::Courier source, courier::Courier destination, const MirrorOptions& options,
+          Beginning beginning);
 
   Result<void> run(Until until);
   void stop() noexcept;

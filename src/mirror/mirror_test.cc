@@ -10,6 +10,7 @@
 #include "mirror/mirror_test_support.h"
 #include "store/faulty.h"
 #include "varve/inspect.h"
+#include "varve/writer.h"
 
 namespace varve {
 namespace {
@@ -92,7 +93,8 @@ TEST(Mirror, IsReadableBeforeTheTrimItBeganWithIsCopied) {
   const auto below = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
   const Place destination(below);
   // The first object lands, and the checkpoint that tells of it; then nothing more.
-  below->add({.request = RequestKind::put_if_absent, .fault = Fault::fail, .skip = 2, .times = store::for_good});
+  below->add(
+      {.request = RequestKind::put_if_absent, .fault = Fault::fail, .skip = 2, .times = store::for_good});
   auto mirror = Mirror::open(source.address(), destination.address, {.give_up_ms = 20});
   ASSERT_TRUE(mirror) << mirror.error().message();
   EXPECT_EQ((*mirror)->catch_up().error().code(), Code::unavailable);
@@ -254,10 +256,12 @@ TEST(Mirror, CutOffAnywhereGoesOn) {
     for (int i = 0; i < 3; ++i) second.put(2);
   }
   const auto all = records_of(source.address());
-  for (const RequestKind kind : {RequestKind::put_if_absent, RequestKind::put, RequestKind::get, RequestKind::list}) {
+  for (const RequestKind kind :
+       {RequestKind::put_if_absent, RequestKind::put, RequestKind::get, RequestKind::list}) {
     for (const Fault fault : {Fault::fail, Fault::lose_answer}) {
       for (std::uint64_t k = 0; k < 25; ++k) {
-        SCOPED_TRACE(::testing::Message() << static_cast<int>(kind) << ' ' << static_cast<int>(fault) << ' ' << k);
+        SCOPED_TRACE(::testing::Message()
+                     << static_cast<int>(kind) << ' ' << static_cast<int>(fault) << ' ' << k);
         const auto below = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
         const Place destination(below);
         // From the k-th on everything fails: to the store it looks as if the mirror was killed.
@@ -301,7 +305,10 @@ TEST(Mirror, HoldsNoMoreThanItMay) {
   const Place destination(below);
   auto mirror = Mirror::open(source.address(), destination.address, {.bytes_max = std::size_t{1} << 20});
   ASSERT_TRUE(mirror);
-  below->add({.request = RequestKind::put_if_absent, .fault = Fault::hold_request, .skip = 1, .times = store::for_good});
+  below->add({.request = RequestKind::put_if_absent,
+              .fault = Fault::hold_request,
+              .skip = 1,
+              .times = store::for_good});
   std::thread following([&] { EXPECT_TRUE((*mirror)->follow()); });
   below->wait_for_held(2);
   EXPECT_LE((*mirror)->status().held_bytes, (std::size_t{1} << 20));

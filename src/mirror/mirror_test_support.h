@@ -16,7 +16,6 @@
 #include "store/memory/memory_store.h"
 #include "varve/mirror.h"
 #include "varve/reader.h"
-#include "varve/writer.h"
 
 namespace varve {
 
@@ -38,11 +37,14 @@ struct Place {
   std::map<Seq, std::string> objects;
   const auto listed = store::list_all_now(*log.store, format::wal_prefix(log.path));
   for (const ListedObject& object : listed.value()) {
-    objects.emplace(*format::seq_of_key(log.path, object.key), text_of(store::get_now(*log.store, object.key)->data));
+    objects.emplace(*format::seq_of_key(log.path, object.key),
+                    text_of(store::get_now(*log.store, object.key)->data));
   }
   return objects;
 }
-[[nodiscard]] inline std::map<Seq, std::string> stored_in(const Place& place) { return objects_of(place.address); }
+[[nodiscard]] inline std::map<Seq, std::string> stored_in(const Place& place) {
+  return objects_of(place.address);
+}
 
 /// Those on the chain, from the start on: seqs and bytes.
 [[nodiscard]] inline std::map<Seq, std::string> chain_of(const LogAddress& log) {

@@ -61,8 +61,9 @@ Result<Promotion> Promoting::plan() {
     known_.done = is_promoted();
     if (!known_.done) {
       return Error(Code::invalid_argument,
-                   mirror_.name_of_log() + " does not say of itself that it is a mirror: there is nothing to promote; if "
-                                           "it is one, run `varve mirror` again first");
+                   mirror_.name_of_log() +
+                       " does not say of itself that it is a mirror: there is nothing to promote; if "
+                       "it is one, run `varve mirror` again first");
     }
   }
   return known_;
@@ -75,7 +76,8 @@ Result<Promotion> Promoting::run() {
   if (known_.done) return finish();
   if (options_.source) {
     if (known_.retired) {
-      return Error(Code::invalid_argument, mirror_.name_of_log() + " is no mirror, but retired: it has no source");
+      return Error(Code::invalid_argument,
+                   mirror_.name_of_log() + " is no mirror, but retired: it has no source");
     }
     if (const auto rest = take_the_rest(); !rest) return rest.error();
   } else if (options_.accept_loss_after != view_->tail.offset) {
@@ -114,9 +116,9 @@ Result<void> Promoting::take_the_rest() {
   const auto there = reader::look_at(source, patience_);
   if (!there) return there.error();
   if (there->tail.log_id != view_->tail.log_id) {
-    return Error(Code::foreign, fmt::format("{} has log {}, and {} has log {}: it is not its mirror", source.name_of_log(),
-                                            to_hex(there->tail.log_id), mirror_.name_of_log(),
-                                            to_hex(view_->tail.log_id)));
+    return Error(Code::foreign,
+                 fmt::format("{} has log {}, and {} has log {}: it is not its mirror", source.name_of_log(),
+                             to_hex(there->tail.log_id), mirror_.name_of_log(), to_hex(view_->tail.log_id)));
   }
   const bool sealed = there->retired() && there->newest.kind == format::Kind::seal;
   if (!sealed) {
@@ -135,16 +137,20 @@ Error Promoting::loss() const {
   const Offset end = view_->tail.offset;
   const std::string what =
       known_.retired
-          ? fmt::format("{} is retired: the log goes on in a mirror of it. To write here again as well makes two "
-                        "logs of it, which part at offset {}",
-                        mirror_.name_of_log(), end)
-          : fmt::format("{} has the records below offset {}. Its source, {}, ended at offset {} when it was last seen "
-                        "({} s ago): {} records that are known are lost with it, and all that it has acknowledged "
-                        "since. If it can be reached, seal it first (--seal SRC)",
-                        mirror_.name_of_log(), end, known_.source, known_.source_end,
-                        std::max<std::int64_t>(0, courier::unix_ms() - known_.source_seen_unix_ms) / 1000,
-                        known_.source_end - end);
-  return Error(Code::out_of_range, fmt::format("{}. To do it, say --accept-loss-after {}; nothing was done", what, end))
+          ? fmt::format(
+                "{} is retired: the log goes on in a mirror of it. To write here again as well makes two "
+                "logs of it, which part at offset {}",
+                mirror_.name_of_log(), end)
+          : fmt::format(
+                "{} has the records below offset {}. Its source, {}, ended at offset {} when it was last "
+                "seen "
+                "({} s ago): {} records that are known are lost with it, and all that it has acknowledged "
+                "since. If it can be reached, seal it first (--seal SRC)",
+                mirror_.name_of_log(), end, known_.source, known_.source_end,
+                std::max<std::int64_t>(0, courier::unix_ms() - known_.source_seen_unix_ms) / 1000,
+                known_.source_end - end);
+  return Error(Code::out_of_range,
+               fmt::format("{}. To do it, say --accept-loss-after {}; nothing was done", what, end))
       .with_valid_range({end, end});
 }
 

@@ -5,6 +5,7 @@
 #include "mirror/mirror_test_support.h"
 #include "store/faulty.h"
 #include "varve/inspect.h"
+#include "varve/writer.h"
 
 namespace varve {
 namespace {
@@ -42,7 +43,8 @@ TEST(Promotion, WithTheSourceLosesNothingAndSealsIt) {
   EXPECT_EQ(done->end_offset, 8U);
   ASSERT_TRUE(writer->append({}));
   EXPECT_EQ(writer->flush().error().code(), Code::fenced);
-  EXPECT_EQ(Writer::open(source.address()).error().code(), Code::fenced) << "nor does a new one acknowledge there";
+  EXPECT_EQ(Writer::open(source.address()).error().code(), Code::fenced)
+      << "nor does a new one acknowledge there";
   EXPECT_EQ(append_to(destination.address), 8U);
   EXPECT_EQ(records_of(destination.address).size(), 9U);
   EXPECT_TRUE(verify(destination.address)->findings.empty());
@@ -135,7 +137,8 @@ TEST(Promotion, ARetiredLogIsOneOfItsOwnAgainOnlyByWord) {
 // Either store fails from its k-th request on; then it is called again.
 TEST(Promotion, CutOffAnywhereIsCalledAgain) {
   for (const bool at_source : {false, true}) {
-    for (const RequestKind kind : {RequestKind::put_if_absent, RequestKind::put, RequestKind::get, RequestKind::list}) {
+    for (const RequestKind kind :
+         {RequestKind::put_if_absent, RequestKind::put, RequestKind::get, RequestKind::list}) {
       for (std::uint64_t k = 0; k < 9; ++k) {
         SCOPED_TRACE(::testing::Message() << at_source << ' ' << static_cast<int>(kind) << ' ' << k);
         const auto there = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
@@ -146,7 +149,8 @@ TEST(Promotion, CutOffAnywhereIsCalledAgain) {
         const Place destination(here);
         copied(source, destination);
         writer.put(2);
-        (at_source ? there : here)->add({.request = kind, .fault = Fault::lose_answer, .skip = k, .times = store::for_good});
+        (at_source ? there : here)
+            ->add({.request = kind, .fault = Fault::lose_answer, .skip = k, .times = store::for_good});
         static_cast<void>(promote(destination.address, {.source = source.address(), .timeout_ms = 10}));
         (at_source ? there : here)->heal();
         const auto done = promote(destination.address, {.source = source.address()});
