@@ -13,6 +13,8 @@ void add_cat(Command& commands, ExitCode& exit_code);
 void add_cursor(Command& commands, ExitCode& exit_code);
 void add_get(Command& commands, ExitCode& exit_code);
 void add_info(Command& commands, ExitCode& exit_code);
+void add_mirror(Command& commands, ExitCode& exit_code);
+void add_promote(Command& commands, ExitCode& exit_code);
 void add_repair(Command& commands, ExitCode& exit_code);
 void add_retain(Command& commands, ExitCode& exit_code);
 void add_trim(Command& commands, ExitCode& exit_code);

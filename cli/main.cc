@@ -86,6 +86,8 @@ ExitCode run(int argc, char** argv) {
   varve::cli::add_cursor(commands, exit_code);
   varve::cli::add_get(commands, exit_code);
   varve::cli::add_info(commands, exit_code);
+  varve::cli::add_mirror(commands, exit_code);
+  varve::cli::add_promote(commands, exit_code);
   varve::cli::add_repair(commands, exit_code);
   varve::cli::add_retain(commands, exit_code);
   varve::cli::add_trim(commands, exit_code);

@@ -24,8 +24,8 @@ target_link_libraries(varve_planted PRIVATE $<TARGET_PROPERTY:varve,LINK_LIBRARI
 add_custom_target(varve_plants)
 foreach(program
     position_test takeover_test appender_test survey_test sweep_test tail_listing_test locate_test format_test
-    file_store_test s3_test batch_test writer_test reader_test bell_test cursors_test consumer_test retention_test
-    repair_test varve_sim varve_exhaust)
+    mirroring_test mirror_test file_store_test s3_test batch_test writer_test reader_test bell_test cursors_test
+    consumer_test retention_test repair_test varve_sim varve_exhaust)
   if(NOT TARGET ${program})
     continue()
   endif()

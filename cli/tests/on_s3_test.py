@@ -8,6 +8,7 @@ import commands_test
 import gateway
 import keeping_test
 import metrics_test
+import mirror_test
 import runbook_test
 from command import CORRUPTION, UNAVAILABLE, LogTest
 
@@ -32,6 +33,10 @@ class RetainOnS3(OnS3, keeping_test.Retain):
 
 
 class CatByCursorOnS3(OnS3, keeping_test.CatByCursor):
+    pass
+
+
+class MirrorOnS3(OnS3, mirror_test.Mirror):
     pass
 
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "varve/mirror.h"
 #include "varve/point_reader.h"
 #include "varve/reader.h"
 #include "varve/result.h"
@@ -45,6 +46,7 @@ class Exporter {
   void watch(std::string log, const Writer& writer);
   void watch(std::string log, const Reader& reader);
   void watch(std::string log, const PointReader& reader);
+  void watch(std::string log, const Mirror& mirror);
 
   /// Looks at a log from outside, at once and then every `interval_ms`, on a thread of its own. A look
   /// costs four LISTs, one more for each 1000 objects, and while a writer has the log open some 4 W GETs.

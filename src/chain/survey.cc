@@ -12,6 +12,23 @@ namespace varve::chain {
 using format::Header;
 using format::Kind;
 
+Offset TailView::start_offset() const {
+  if (!mirror) return newest_owned.start_offset;
+  return mirror->keeps ? mirror->begins_offset : std::max(mirror->begins_offset, newest_owned.start_offset);
+}
+
+Seq TailView::lowest_live() const {
+  if (!mirror) return newest_owned.lowest_live;
+  return mirror->keeps ? mirror->begins_seq : std::max(mirror->begins_seq, newest_owned.lowest_live);
+}
+
+bool TailView::retired() const {
+  const auto regular = std::ranges::find_if(history.rbegin(), history.rend(), [](const auto& entry) {
+    return (entry.flags & format::flag::ahead) == 0;
+  });
+  return regular != history.rend() && (regular->flags & format::flag::retired) != 0;
+}
+
 namespace {
 
 // Without a checkpoint the window is not known yet; these many headers surely tell it.
@@ -156,21 +173,16 @@ Requests Survey::walk_when_complete() {
   if (view_.checkpoint && view_.checkpoint->log_id != newest.log_id) view_.checkpoint.reset();
   if (Requests more = ask_headers_from(std::min(lowest_asked_, first_needed())); !more.empty()) return more;
 
-  // Far below the end may lie what a claimant that slept has put where the log was trimmed away.
-  Seq anchor = 0;
-  for (auto at = headers_.lower_bound(planted(Plant::far_junk_counts) ? 0 : near_end()); at != headers_.end();
-       ++at) {
+  for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
     const Result<Header>& header = at->second;
-    if (!header) continue;
-    if (header->log_id != newest.log_id) {
-      return doubt(at->first,
-                   {Code::foreign,
-                    fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
-                                "foreign one away",
-                                at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
-    }
-    anchor = planted(Plant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
+    if (!header || header->log_id == newest.log_id) continue;
+    return doubt(
+        at->first,
+        {Code::foreign, fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
+                                    "foreign one away",
+                                    at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
   }
+  Seq anchor = highest_anchor();
   if (planted(Plant::checkpoint_trusted) && view_.checkpoint) anchor = view_.checkpoint->anchor;
   if (options_.past_loss) anchor = std::max(anchor, *options_.past_loss);
   if (anchor < listing_->covered_from()) {  // the hint was beyond what the objects know for sure
@@ -190,6 +202,41 @@ Requests Survey::walk_when_complete() {
   if (!index) return suspect_missing(anchor, {}, "it is named as stored by a later object, and is gone");
   if (Requests more = ask_headers_from(std::min(lowest_asked_, *index)); !more.empty()) return more;
   return walk(*index);
+}
+
+// Far below the end may lie what a claimant that slept has put where the log was trimmed away.
+Survey::Headers::const_iterator Survey::first_with_a_say() const {
+  return headers_.lower_bound(planted(Plant::far_junk_counts) ? 0 : near_end());
+}
+
+// A mirror's copies tell what was stored at the source. So while the log is a mirror, its checkpoint says up
+// to where it is whole; and once it is a log of its own, what was copied too far lies in the void of the seal
+// that made it so, and is not asked. (Where that seal has been trimmed away, it voids nothing: its place may
+// since have been taken by a claimant that slept.)
+Seq Survey::highest_anchor() const {
+  Seq lowest_live = 0;
+  for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
+    if (at->second) lowest_live = std::max(lowest_live, at->second->lowest_live);
+  }
+  const std::optional<Seq> mirrored = mirrored_epoch();
+  Seq anchor = mirrored ? view_.checkpoint->anchor : 0;
+  Seq void_end = 0;
+  for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
+    const auto& [seq, header] = *at;
+    if (!header || (mirrored && header->epoch <= *mirrored)) continue;
+    if (seq < void_end && !planted(Plant::void_anchors_believed)) continue;
+    const bool regular = header->kind == Kind::seal && !header->has(format::flag::ahead);
+    if (regular && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
+    anchor = planted(Plant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
+  }
+  return anchor;
+}
+
+// The epoch up to which objects here are copies, if the checkpoint says that they are.
+std::optional<Seq> Survey::mirrored_epoch() const {
+  if (!view_.checkpoint || !view_.checkpoint->mirror || planted(Plant::mirror_anchors_believed))
+    return std::nullopt;
+  return view_.checkpoint->history.back().seal;
 }
 
 bool Survey::something_near_end_went() const {
@@ -265,12 +312,13 @@ Requests Survey::on_recheck(const Reply& reply) {
 // A hole is the tail only if nothing behind it knows better: an object that was made when the hole's
 // place was stored, one that could only be made after that, or one that the checkpoint knows as stored
 // with all before it. (After a clean close that may be the only witness: the last objects were made
-// before the first was acknowledged.)
+// before the first was acknowledged.) What copies know was stored at the source, not here.
 std::optional<Error> Survey::claims_beyond(const Position& hole) const {
   if (planted(Plant::hole_accepted)) return std::nullopt;
   for (const ListedSeq& object : view_.cut) {
     const Header& header = *headers_.at(object.seq);
-    const bool knew = header.durable_seq > hole.seq;
+    const bool of_source = mirrored_epoch() && header.epoch <= *mirrored_epoch();
+    const bool knew = header.durable_seq > hole.seq && !of_source;
     const bool too_far = header.kind == Kind::data && header.seq >= hole.seq + hole.window;
     if (view_.checkpoint && view_.checkpoint->anchor == object.seq) {
       return Error(
@@ -327,6 +375,18 @@ Requests Survey::finish_or_ask_history() {
   return {Request::make(Request::Kind::get_object, anchor_epoch_)};
 }
 
+// A checkpoint that a mirror which slept has put after the log became one of its own says nothing any more.
+void Survey::judge_mirror() {
+  const std::optional<Seq> mirrored = mirrored_epoch();
+  if (!mirrored) return;
+  const auto promoted = [&](const format::EpochEntry& entry) {
+    return entry.seal > *mirrored && (entry.flags & format::flag::promoted) != 0;
+  };
+  const bool goes_on = view_.newest_owned.kind == Kind::data && view_.newest_owned.epoch > *mirrored;
+  if (goes_on || std::ranges::any_of(view_.history, promoted)) return;
+  view_.mirror = view_.checkpoint->mirror;
+}
+
 Requests Survey::finish_with(format::EpochHistory until_anchor) {
   view_.history = std::move(until_anchor);
   view_.history.insert(view_.history.end(), walked_seals_.begin(), walked_seals_.end());
@@ -334,6 +394,7 @@ Requests Survey::finish_with(format::EpochHistory until_anchor) {
 }
 
 Requests Survey::finish() {
+  judge_mirror();
   result_ = view_;
   return {};
 }

@@ -31,9 +31,12 @@ struct TailView {
   std::vector<ListedSeq> leftovers;  ///< in voids passed on the way
   format::EpochHistory history;      ///< every live epoch's seal (if asked for)
   std::optional<format::Checkpoint> checkpoint;
+  std::optional<format::MirrorState> mirror;  ///< the log is a mirror of another (if history was asked for)
 
-  [[nodiscard]] Offset start_offset() const { return newest_owned.start_offset; }
-  [[nodiscard]] Seq lowest_live() const { return newest_owned.lowest_live; }
+  [[nodiscard]] Offset start_offset() const;
+  [[nodiscard]] Seq lowest_live() const;
+  /// It goes on elsewhere: a promotion sealed it (if history was asked for).
+  [[nodiscard]] bool retired() const;
 };
 
 /// What a survey reads of each object near the end: its header, and with it all of a seal of a log with up
@@ -64,6 +67,7 @@ class Survey {
 
  private:
   enum class Stage : std::uint8_t { checkpoint, listing, headers, recheck, seal };
+  using Headers = std::map<Seq, Result<format::Header>>;
 
   Requests on_checkpoint(const Reply& reply);
   Requests on_listing(const Reply& reply);
@@ -86,12 +90,16 @@ class Survey {
   [[nodiscard]] Seq near_end() const;
   [[nodiscard]] std::size_t first_needed() const;
   [[nodiscard]] bool something_near_end_went() const;
+  [[nodiscard]] Headers::const_iterator first_with_a_say() const;
+  [[nodiscard]] Seq highest_anchor() const;
+  [[nodiscard]] std::optional<Seq> mirrored_epoch() const;
+  void judge_mirror();
   std::optional<Error> claims_beyond(const Position& hole) const;
 
   Options options_;
   Stage stage_ = Stage::checkpoint;
   std::optional<TailListing> listing_;
-  std::map<Seq, Result<format::Header>> headers_;
+  Headers headers_;
   std::map<Seq, format::SealBody> seals_;  // those of `headers_` that came with all of their body
   std::size_t outstanding_ = 0;
   std::size_t lowest_asked_ = 0;  // headers of objects()[lowest_asked_..] are asked for

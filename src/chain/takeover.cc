@@ -58,6 +58,7 @@ Requests Takeover::on_view(const TailView& view, std::int64_t now_unix_ms) {
     }
     return create(now_unix_ms);
   }
+  if (auto refused = refusal(view)) return fail(refused->with_outcome(WriteOutcome::fenced));
   const Header& newest = view.newest;
   const bool regular_seal = newest.kind == Kind::seal && !newest.has(format::flag::ahead);
   if (regular_seal && newest.writer_id == claimant_.writer_id) return own(&view);
@@ -71,9 +72,37 @@ Requests Takeover::on_view(const TailView& view, std::int64_t now_unix_ms) {
             .with_outcome(WriteOutcome::fenced));
   }
   // Else a seal of ours landed where the log had been trimmed away meanwhile: it fences nobody.
-  const bool ahead = lost_races_ >= races_before_ahead;
+  // (What a mirror puts behind a seal ahead would mislead later surveys: docs/protocol.md, Mirrors. It stops
+  // at the first seal that wins.)
+  const bool ahead = lost_races_ >= races_before_ahead && claimant_.purpose != Purpose::promote;
   if (ahead) lost_races_ = 0;
   return seal_at(view, ahead, now_unix_ms);
+}
+
+std::optional<Error> Takeover::refusal(const TailView& view) const {
+  const bool ours = !view.history.empty() && view.newest_owned.writer_id == claimant_.writer_id;
+  if (ours) return std::nullopt;
+  if (claimant_.purpose == Purpose::promote) {
+    if (view.mirror || view.retired()) return std::nullopt;
+    return Error(
+        Code::invalid_argument,
+        "there is nothing to promote: by what it says of itself, this log is no mirror; if it is, run "
+        "`varve mirror` again first");
+  }
+  if (view.mirror && !planted(Plant::mirror_opens)) {
+    return Error(Code::fenced,
+                 fmt::format("this log is a mirror of {}, and only that is written to; `varve promote` "
+                             "makes it a log of its own",
+                             view.mirror->source));
+  }
+  if (view.retired() && claimant_.purpose == Purpose::write && !planted(Plant::retired_opens)) {
+    return Error(
+        Code::fenced,
+        fmt::format("this log goes on in a mirror of it, which was promoted at offset {}; write there, or "
+                    "mirror that one here (`varve promote` on this one makes two logs of it)",
+                    view.tail.offset));
+  }
+  return std::nullopt;
 }
 
 Requests Takeover::create(std::int64_t now_unix_ms) {
@@ -111,6 +140,8 @@ Requests Takeover::seal_at(const TailView& view, bool ahead, std::int64_t now_un
   if (view.newest.kind == Kind::data && view.newest.has(format::flag::closing)) {
     header.flags = format::flag::fences_nobody;
   }
+  if (claimant_.purpose == Purpose::retire) header.flags = format::flag::retired;
+  if (claimant_.purpose == Purpose::promote) header.flags = format::flag::promoted;
   if (planted(Plant::all_seals_fence_nobody)) header.flags = format::flag::fences_nobody;
   if (planted(Plant::seal_forgets_history)) return put(header, {}, now_unix_ms);
   return put(header, view.history, now_unix_ms);

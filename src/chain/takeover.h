@@ -10,6 +10,13 @@
 
 namespace varve::chain {
 
+/// What a log is taken over for.
+enum class Purpose : std::uint8_t {
+  write,    ///< refused where the log is a mirror, or goes on elsewhere
+  retire,   ///< so that it goes on in a mirror of it: its seal says so. Refused where it is a mirror itself
+  promote,  ///< so that what was a mirror, or retired, is a log of its own: its seal says so
+};
+
 /// Who wants the log.
 struct Claimant {
   format::Id writer_id;
@@ -19,6 +26,7 @@ struct Claimant {
   std::uint64_t pid = 0;
   bool must_exist = false;
   std::optional<Seq> past_loss = {};  ///< as `Survey::Options::past_loss`
+  Purpose purpose = Purpose::write;
 };
 
 /// What the owner of a log starts from.
@@ -46,7 +54,7 @@ class Takeover {
 
   [[nodiscard]] bool done() const { return result_.has_value(); }
   /// Only when done. Errors: those of `Survey`, `fenced` (another claimant won after us),
-  /// `not_found` (with `must_exist`).
+  /// `not_found` (with `must_exist`). A purpose that is refused is `fenced` as well.
   [[nodiscard]] const Result<Ownership>& result() const { return *result_; }
 
  private:
@@ -54,6 +62,7 @@ class Takeover {
 
   Requests survey_again();
   Requests on_view(const TailView& view, std::int64_t now_unix_ms);
+  [[nodiscard]] std::optional<Error> refusal(const TailView& view) const;
   Requests create(std::int64_t now_unix_ms);
   Requests seal_at(const TailView& view, bool ahead, std::int64_t now_unix_ms);
   Requests put(format::Header header, format::EpochHistory history, std::int64_t now_unix_ms);

@@ -43,6 +43,10 @@ class Exporter::Impl {
     const std::lock_guard lock(mutex_);
     point_readers_.push_back({std::move(log), &reader});
   }
+  void watch(std::string log, const Mirror& mirror) {
+    const std::lock_guard lock(mutex_);
+    mirrors_.push_back({std::move(log), &mirror});
+  }
   void watch(std::string log, LogAddress address, std::uint32_t interval_ms) {
     auto watch = std::make_unique<exporter::LogWatch>(std::move(address), interval_ms);
     const std::lock_guard lock(mutex_);
@@ -82,6 +86,7 @@ class Exporter::Impl {
     for (const auto& [log, reader] : point_readers_) {
       exporter::add_point_reader(families, log, reader->metrics());
     }
+    for (const auto& [log, mirror] : mirrors_) exporter::add_mirror(families, log, mirror->status());
     for (const auto& [log, watch] : logs_) exporter::add_log(families, log, watch->latest());
     return prometheus::TextSerializer().Serialize(families.take());
   }
@@ -101,6 +106,10 @@ class Exporter::Impl {
     for (const auto& [log, reader] : point_readers_) {
       point_readers.push_back({{"log", log}, {"state", exporter::point_reader_state(reader->metrics())}});
     }
+    Json mirrors = Json::array();
+    for (const auto& [log, mirror] : mirrors_) {
+      mirrors.push_back({{"log", log}, {"state", exporter::mirror_state(mirror->status())}});
+    }
     Json logs = Json::array();
     for (const auto& [log, watch] : logs_) {
       logs.push_back({{"log", log}, {"state", exporter::log_state(watch->latest())}});
@@ -108,16 +117,18 @@ class Exporter::Impl {
     const Json all{{"writers", std::move(writers)},
                    {"readers", std::move(readers)},
                    {"point_readers", std::move(point_readers)},
+                   {"mirrors", std::move(mirrors)},
                    {"logs", std::move(logs)}};
     // Names in a store may be any bytes.
     return all.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
 
   std::string address_;
-  std::mutex mutex_;  // guards the next four
+  std::mutex mutex_;  // guards the next five
   std::vector<Watched<const Writer*>> writers_;
   std::vector<Watched<const Reader*>> readers_;
   std::vector<Watched<const PointReader*>> point_readers_;
+  std::vector<Watched<const Mirror*>> mirrors_;
   std::vector<Watched<std::unique_ptr<exporter::LogWatch>>> logs_;
   std::unique_ptr<HttpServer> server_;
 };
@@ -137,6 +148,7 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const ExporterOptions& options
 void Exporter::watch(std::string log, const Writer& writer) { impl_->watch(std::move(log), writer); }
 void Exporter::watch(std::string log, const Reader& reader) { impl_->watch(std::move(log), reader); }
 void Exporter::watch(std::string log, const PointReader& reader) { impl_->watch(std::move(log), reader); }
+void Exporter::watch(std::string log, const Mirror& mirror) { impl_->watch(std::move(log), mirror); }
 void Exporter::watch(std::string log, LogAddress address, std::uint32_t interval_ms) {
   impl_->watch(std::move(log), std::move(address), interval_ms);
 }

@@ -149,6 +149,30 @@ void add_point_reader(Families& families, const std::string& log, const PointRea
   add_requests(families, labels, metrics.requests, metrics.store);
 }
 
+void add_mirror(Families& families, const std::string& log, const MirrorStatus& status) {
+  const Labels labels{{.name = "log", .value = log}, {.name = "by", .value = "mirror"}};
+  const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
+    families.gauge(name, help, number(value), labels);
+  };
+  const auto counter = [&](const char* name, const char* help, std::uint64_t value) {
+    families.counter(name, help, number(value), labels);
+  };
+  gauge("varve_mirror_copied_offset", "Every record of the source below is copied.", status.copied_offset);
+  gauge("varve_mirror_source_end_offset", "The source's end when it was seen last.", status.source_end);
+  gauge("varve_mirror_lag_records", "How many records it is behind.", status.records_behind);
+  gauge("varve_mirror_lag_bytes", "How many bytes that is, by what was copied so far.", status.bytes_behind);
+  gauge("varve_mirror_lag_seconds", "How old the last object copied is, while it is behind.",
+        status.seconds_behind);
+  gauge("varve_mirror_held_bytes", "On their way to the destination.", status.held_bytes);
+  gauge("varve_mirror_waiting", "1 while a store refuses, or cannot be reached.", status.waiting_for ? 1 : 0);
+  counter("varve_mirror_records_total", "Records copied.", status.records);
+  counter("varve_mirror_objects_total", "Objects copied.", status.objects);
+  counter("varve_mirror_object_bytes_total", "Bytes of these.", status.object_bytes);
+  counter("varve_mirror_swept_objects_total", "Objects deleted that the source had trimmed.",
+          status.swept_objects);
+  counter("varve_mirror_retries_total", "Requests tried again.", status.retries);
+}
+
 void add_log(Families& families, const std::string& log, const LogView& view) {
   const Labels labels{{.name = "log", .value = log}};
   const auto gauge = [&](const char* name, const char* help, double value) {

@@ -24,6 +24,15 @@ TEST(Checkpoint, ComesBack) {
   EXPECT_EQ(*decoded, samples::checkpoint());
 }
 
+TEST(Checkpoint, OfAMirrorComesBack) {
+  const auto decoded = decode_checkpoint(encode_checkpoint(samples::mirror_checkpoint()));
+  ASSERT_TRUE(decoded) << decoded.error().message();
+  EXPECT_EQ(*decoded, samples::mirror_checkpoint());
+  Checkpoint impossible = *decoded;
+  impossible.mirror->source = std::string(5000, 'x');
+  EXPECT_EQ(decode_checkpoint(encode_checkpoint(impossible))->mirror->source.size(), max_source_bytes);
+}
+
 TEST(Checkpoint, OfSomethingElseIsForeign) {
   EXPECT_EQ(decode_checkpoint(Bytes(500)).error().code(), Code::foreign);
   Bytes object = encode_seal(samples::first_seal_header(), samples::first_seal_body());
@@ -33,7 +42,8 @@ TEST(Checkpoint, OfSomethingElseIsForeign) {
 TEST(Checkpoint, OfTheFutureAsksForAnUpgrade) {
   EXPECT_EQ(code_with_byte(8, 2), Code::unsupported);
   EXPECT_EQ(code_with_byte(10, 1), Code::unsupported);
-  EXPECT_EQ(code_with_byte(12, 1), Code::unsupported);
+  EXPECT_EQ(code_with_byte(12, 1), Code::corruption) << "a mirror's state is missing";
+  EXPECT_EQ(code_with_byte(12, 2), Code::unsupported);
   EXPECT_EQ(code_with_byte(56, 1), Code::unsupported);
   EXPECT_EQ(code_with_byte(16, 1), Code::internal) << "an optional flag is passed over";
 }

@@ -66,6 +66,9 @@ TEST(Damage, OfACheckpointIsNoticed) {
   expect_every_damage_noticed(encode_checkpoint(samples::checkpoint()), [](std::span<const std::byte> bytes) {
     return decode_checkpoint(bytes).has_value();
   });
+  expect_every_damage_noticed(
+      encode_checkpoint(samples::mirror_checkpoint()),
+      [](std::span<const std::byte> bytes) { return decode_checkpoint(bytes).has_value(); });
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ Bytes seal_with_history() {
 }
 Bytes ahead() { return encode_seal(samples::ahead_header(), samples::ahead_body()); }
 Bytes checkpoint() { return encode_checkpoint(samples::checkpoint()); }
+Bytes mirror_checkpoint() { return encode_checkpoint(samples::mirror_checkpoint()); }
 
 struct Golden {
   const char* name;
@@ -51,7 +52,8 @@ constexpr Golden all[] = {{"data-v1.bin", data},
                           {"first-seal-v1.bin", seal},
                           {"seal-with-history-v1.bin", seal_with_history},
                           {"seal-ahead-v1.bin", ahead},
-                          {"checkpoint-v1.bin", checkpoint}};
+                          {"checkpoint-v1.bin", checkpoint},
+                          {"mirror-checkpoint-v1.bin", mirror_checkpoint}};
 
 TEST(Golden, IsWhatEncodingMakes) {
   for (const auto& [name, encode] : all) EXPECT_EQ(encode(), golden(name)) << name;
@@ -99,6 +101,7 @@ TEST(Golden, SealsAreRead) {
 
 TEST(Golden, CheckpointIsRead) {
   EXPECT_EQ(*decode_checkpoint(golden("checkpoint-v1.bin")), samples::checkpoint());
+  EXPECT_EQ(*decode_checkpoint(golden("mirror-checkpoint-v1.bin")), samples::mirror_checkpoint());
 }
 
 // A line of a dump: six hex digits of position, then bytes ("00*80" for a run), then words.

@@ -55,6 +55,10 @@ inline constexpr std::uint32_t closing = 1U << 0;
 inline constexpr std::uint32_t ahead = 1U << 1;
 /// SEAL: the object before it was `closing`, so it fences nobody and may go with a trim.
 inline constexpr std::uint32_t fences_nobody = 1U << 2;
+/// SEAL, not ahead: the log goes on in a mirror of it, which this seal was copied to. Nobody opens it here.
+inline constexpr std::uint32_t retired = 1U << 3;
+/// SEAL, not ahead: what was a mirror up to here is a log of its own from here on.
+inline constexpr std::uint32_t promoted = 1U << 4;
 }  // namespace flag
 
 struct Header {

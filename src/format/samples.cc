@@ -184,6 +184,18 @@ Checkpoint checkpoint() {
                       {.seal = 300, .first_offset = 6000, .flags = flag::fences_nobody}}};
 }
 
+Checkpoint mirror_checkpoint() {
+  Checkpoint mirror = checkpoint();
+  mirror.mirror = MirrorState{.begins_seq = 64,
+                              .begins_offset = 10,
+                              .keeps = true,
+                              .copied_offset = 7000,
+                              .source_end = 8000,
+                              .source_seen_unix_ms = 1'700'000'000'123,
+                              .source = "s3://bucket/orders"};
+  return mirror;
+}
+
 void mend_checksum(std::span<std::byte> envelope) { finish_envelope(envelope); }
 
 }  // namespace varve::format::samples

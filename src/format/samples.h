@@ -55,6 +55,7 @@ struct DataRead {
 [[nodiscard]] std::vector<Claim> small_claims();
 [[nodiscard]] std::vector<Claim> wordy_claims();  ///< they compress
 [[nodiscard]] Checkpoint checkpoint();
+[[nodiscard]] Checkpoint mirror_checkpoint();
 
 /// Makes the envelope's checksum hold again after a change to a header (or a checkpoint, all of it).
 void mend_checksum(std::span<std::byte> envelope);

@@ -43,6 +43,8 @@ std::string flags_text(std::uint32_t flags) {
   name(format::flag::closing, "closing");
   name(format::flag::ahead, "ahead");
   name(format::flag::fences_nobody, "fences nobody");
+  name(format::flag::retired, "retired");
+  name(format::flag::promoted, "promoted");
   if (flags != 0) text += fmt::format("{}unknown {:#x}", text.empty() ? "" : ", ", flags);
   return text.empty() ? "none" : text;
 }
@@ -105,6 +107,15 @@ std::string describe_checkpoint(std::span<const std::byte> bytes) {
   write_line(text, "anchor", fmt::to_string(checkpoint->anchor));
   write_line(text, "swept below", fmt::to_string(checkpoint->swept_below));
   write_epochs(text, checkpoint->history);
+  if (const auto& mirror = checkpoint->mirror) {
+    write_line(text, "mirror of", mirror->source);
+    write_line(text, "begins at",
+               fmt::format("object {}, offset {}{}", mirror->begins_seq, mirror->begins_offset,
+                           mirror->keeps ? ", whatever the source trims" : ""));
+    write_line(text, "copied", fmt::format("up to, but not including, offset {}", mirror->copied_offset));
+    write_line(text, "source end",
+               fmt::format("offset {} at {}", mirror->source_end, time_text(mirror->source_seen_unix_ms)));
+  }
   return text;
 }
 

@@ -45,6 +45,19 @@ enum class Plant : std::uint8_t {
   all_seals_fence_nobody,  ///< every seal may be deleted with a trim
   seal_forgets_trim,       ///< a seal takes the log's start back
   seal_forgets_history,    ///< a seal names no epochs before it
+  // Mirroring.
+  mirror_window_dropped,    ///< copies are put beyond the window
+  mirror_seal_no_barrier,   ///< a seal, and what follows it, is put while places before it are empty
+  mirror_trim_ahead,        ///< an object that tells of a trim is put before what that leaves
+  mirror_exists_trusted,    ///< "already exists" at the destination is taken for a copy
+  mirror_unverified,        ///< what the source holds is copied without looking at it
+  mirror_stray_seal,        ///< a seal is copied without asking whether it is on the chain
+  mirror_sweeps_unsaid,     ///< sweeps what the destination's checkpoint still names
+  mirror_anchors_believed,  ///< what copies say of the source is believed of the destination
+  void_anchors_believed,    ///< what lies in a void has a say in where to walk from
+  mirror_opens,             ///< a mirror is opened for writing like any log
+  retired_opens,            ///< so is a log that goes on elsewhere
+  promoted_without_rest,    ///< a promotion does not copy what is left at the source
   // Sweeping, searching, following.
   seals_swept,          ///< seals are deleted like anything else
   lowest_live_swept,    ///< deletes the lowest live object, too

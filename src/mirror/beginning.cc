@@ -1,0 +1,233 @@
+#include "mirror/beginning.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "doctor/create_probe.h"
+#include "format/checkpoint.h"
+#include "mirror/comparison.h"
+
+namespace varve::mirror {
+
+using chain::MirroringStart;
+using chain::Reply;
+using chain::Request;
+using chain::TailView;
+using courier::Courier;
+using format::Header;
+using format::Kind;
+
+namespace {
+
+class Begin {
+ public:
+  Begin(const Courier& source, const Courier& destination, const MirrorOptions& options,
+        const reader::Patience& patience)
+      : source_(source), destination_(destination), options_(options), patience_(patience) {}
+
+  Result<Beginning> run();
+
+ private:
+  Result<std::optional<format::Checkpoint>> checkpoint() const;
+  Result<bool> is_empty() const;
+  Result<Beginning> anew();
+  Result<void> put_first_seal(const Header& first) const;
+  Result<Beginning> go_on(const format::Checkpoint& known);
+  Result<Beginning> attach();
+
+  const Courier& source_;
+  const Courier& destination_;
+  const MirrorOptions& options_;
+  const reader::Patience& patience_;
+  TailView view_;  // of the source
+};
+
+Result<std::optional<format::Checkpoint>> Begin::checkpoint() const {
+  const auto reply = ask(destination_, Request::make(Request::Kind::get_checkpoint), patience_);
+  if (!reply) return reply.error();
+  if (reply->is(Code::not_found)) return std::optional<format::Checkpoint>();
+  if (reply->error) return *reply->error;
+  auto found = format::decode_checkpoint(reply->bytes);
+  if (!found) return std::optional<format::Checkpoint>();  // a hint, and none
+  return std::optional(*std::move(found));
+}
+
+Result<bool> Begin::is_empty() const {
+  const auto reply = ask(destination_, Request::make(Request::Kind::list, 0, 1), patience_);
+  if (!reply) return reply.error();
+  if (reply->error) return *reply->error;
+  return reply->listed.empty() && reply->foreign.empty();
+}
+
+Result<Beginning> Begin::run() {
+  auto view = reader::look_at(source_, patience_);
+  if (!view) return view.error();
+  view_ = *std::move(view);
+  auto known = checkpoint();
+  if (!known) return known.error();
+  const auto empty = is_empty();
+  if (!empty) return empty.error();
+  if (*empty && !*known) return anew();
+  if (!*known) known = checkpoint();  // another mirror may have begun it just now
+  if (!known) return known.error();
+  if (*known && ((*known)->log_id != view_.tail.log_id || (*known)->window != view_.tail.window)) {
+    return Error(
+        Code::foreign,
+        fmt::format("{} has log {}, and {} has log {}: no mirror of one another; choose an empty place",
+                    destination_.name_of_log(), to_hex((*known)->log_id), source_.name_of_log(),
+                    to_hex(view_.tail.log_id)));
+  }
+  if (*known && (*known)->mirror) return go_on(**known);
+  if (options_.attach) return attach();
+  // Cut off after its first object, and before the checkpoint that says so, it would look like this.
+  const auto whole = reader::look_at(destination_, patience_);
+  if (!*known && !whole && whole.error().code() == Code::corruption) return anew();
+  if (!*known && whole && whole->tail.log_id == view_.tail.log_id &&
+      whole->newest.seq <= view_.lowest_live()) {
+    return anew();
+  }
+  return Error(
+      Code::fenced,
+      fmt::format("{} does not say of itself that it is a mirror; if it is to become one of {}, compare "
+                  "and go on there with --attach",
+                  destination_.name_of_log(), source_.name_of_log()));
+}
+
+// From the lowest live object on, and before it the seal of its epoch, which whoever looks for offsets reads.
+Result<Beginning> Begin::anew() {
+  if (destination_.store().requests_are_priced()) {
+    const auto proof = doctor::prove_create_if_absent(destination_.store(), destination_.address().path + "/",
+                                                      patience_.deadline);
+    if (!proof) return proof.error();
+  }
+  const auto reply = ask(source_, Request::make(Request::Kind::get_header, view_.lowest_live()), patience_);
+  if (!reply) return reply.error();
+  const Result<Header> first = chain::header_in(*reply);
+  if (!first) return first.error().with_context(source_.name_of_log());
+  if (first->seq != view_.lowest_live() || first->log_id != view_.tail.log_id ||
+      first->has(format::flag::ahead)) {
+    return Error(Code::corruption,
+                 fmt::format("{} is not the object that belongs there", source_.name_of(reply->seq)));
+  }
+  if (const auto put = put_first_seal(*first); !put) return put.error();
+  MirroringStart start{.next = chain::position_of(*first), .history = view_.history, .state = {}};
+  start.state.begins_offset = view_.start_offset();
+  start.state.keeps = options_.keep_trimmed;
+  start.state.source = source_.name_of_log();
+  return Beginning{std::move(start), view_};
+}
+
+Result<void> Begin::put_first_seal(const Header& first) const {
+  if (first.kind == Kind::seal) return {};  // it is the first object
+  const auto reply = ask(source_, Request::make(Request::Kind::get_object, first.epoch), patience_);
+  if (!reply) return reply.error();
+  const Result<Header> seal = chain::header_in(*reply);
+  if (!seal) return seal.error().with_context(source_.name_of_log());
+  const bool sound = seal->kind == Kind::seal && format::decode_seal(reply->bytes, *seal);
+  if (!sound || seal->seq != first.epoch || seal->log_id != first.log_id ||
+      seal->writer_id != first.writer_id) {
+    return Error(Code::corruption,
+                 fmt::format("{} is not the seal of object {}", source_.name_of(first.epoch), first.seq));
+  }
+  Request request = Request::make(Request::Kind::put_object, first.epoch);
+  request.body = reply->bytes;
+  const auto put = ask(destination_, std::move(request), patience_);
+  if (!put) return put.error();
+  if (!put->error) return {};
+  if (!put->is(Code::already_exists)) return *put->error;
+  const auto there = ask(destination_, Request::make(Request::Kind::get_object, first.epoch), patience_);
+  if (!there) return there.error();
+  if (there->bytes == reply->bytes) return {};
+  return Error(Code::foreign, fmt::format("{} is not the source's object {}; choose an empty place",
+                                          destination_.name_of(first.epoch), first.epoch));
+}
+
+Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
+  const auto ours = header_at(destination_, known.anchor, patience_);
+  if (!ours) return ours.error();
+  if (!*ours) {
+    return Error(Code::corruption, fmt::format("{} is missing, and was copied; mirror to another place",
+                                               destination_.name_of(known.anchor)));
+  }
+  const auto theirs = header_at(source_, known.anchor, patience_);
+  if (!theirs) return theirs.error();
+  if (*theirs && **theirs != **ours && known.anchor >= view_.lowest_live()) {
+    return differ(source_, destination_, **theirs, **ours);
+  }
+  if (!*theirs && known.anchor >= view_.lowest_live()) {
+    return Error(Code::foreign,
+                 fmt::format("{} has {}, which {} has not: it is no mirror of that",
+                             destination_.name_of_log(), chain::describe(**ours), source_.name_of_log()));
+  }
+  const auto next = step(chain::position_of(**ours), **ours);
+  if (!next) return next.error();
+  if (next->seq < view_.lowest_live()) return trimmed_past(source_, *next, view_);
+  MirroringStart start{.next = *next,
+                       .history = view_.history,
+                       .state = *known.mirror,
+                       .anchor = known.anchor,
+                       .swept_below = known.swept_below};
+  start.state.source = source_.name_of_log();
+  return Beginning{std::move(start), view_};
+}
+
+// A log of its own becomes a mirror. All that is there must be the beginning of the source.
+Result<Beginning> Begin::attach() {
+  const auto mine = reader::look_at(destination_, patience_);
+  if (!mine) return mine.error();
+  if (mine->tail.log_id != view_.tail.log_id) {
+    return Error(Code::foreign,
+                 fmt::format("{} has log {}, and {} has log {}", destination_.name_of_log(),
+                             to_hex(mine->tail.log_id), source_.name_of_log(), to_hex(view_.tail.log_id)));
+  }
+  if (const auto prefix = check_prefix(source_, view_, destination_, *mine, patience_); !prefix) {
+    return prefix.error();
+  }
+  format::Checkpoint checkpoint{.log_id = mine->tail.log_id,
+                                .anchor = mine->newest_owned.seq,
+                                .window = mine->tail.window,
+                                .history = mine->history};
+  std::erase_if(checkpoint.history, [&](const auto& entry) { return entry.seal > checkpoint.anchor; });
+  checkpoint.mirror = format::MirrorState{.begins_seq = mine->lowest_live(),
+                                          .begins_offset = mine->start_offset(),
+                                          .keeps = options_.keep_trimmed,
+                                          .copied_offset = mine->newest_owned.end_offset(),
+                                          .source_end = view_.tail.offset,
+                                          .source = source_.name_of_log()};
+  Request request = Request::make(Request::Kind::put_checkpoint);
+  request.body = format::encode_checkpoint(checkpoint);
+  const auto put = ask(destination_, std::move(request), patience_);
+  if (!put) return put.error();
+  if (put->error) return *put->error;
+  return go_on(checkpoint);
+}
+
+}  // namespace
+
+Result<Reply> ask(const Courier& courier, Request request, const reader::Patience& patience) {
+  Reply answer;
+  const auto on = [&](const Reply& reply) {
+    answer = reply;
+    return chain::Requests();
+  };
+  const auto driven = courier.drive({std::move(request)}, on, patience.deadline, patience.stop);
+  if (!driven) return driven.error();
+  return answer;
+}
+
+Error trimmed_past(const Courier& source, const chain::Position& wanted, const TailView& view) {
+  return Error(Code::out_of_range,
+               fmt::format(
+                   "{} begins at offset {} (object {}) now, and only what is below offset {} (object {}) "
+                   "has been copied: what lies between is gone; mirror it to an empty place",
+                   source.name_of_log(), view.start_offset(), view.lowest_live(), wanted.offset, wanted.seq))
+      .with_valid_range({view.start_offset(), view.tail.offset});
+}
+
+Result<Beginning> begin(const Courier& source, const Courier& destination, const MirrorOptions& options,
+                        const reader::Patience& patience) {
+  return Begin(source, destination, options, patience).run();
+}
+
+}  // namespace varve::mirror

@@ -1,0 +1,389 @@
+#include "mirror/copying.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <utility>
+
+#include "chain/locate.h"
+#include "chain/sweep.h"
+#include "courier/system.h"
+#include "inspect/object_check.h"
+#include "mirror/comparison.h"
+#include "result/plant.h"
+
+namespace varve::mirror {
+
+using chain::CopyCommand;
+using chain::Standing;
+using format::Header;
+using format::Kind;
+
+namespace {
+
+// While it is behind, or waits at the tail, the source is looked at so often: how far does it go?
+constexpr auto time_between_looks = std::chrono::seconds(10);
+// So often an object that does not fit, or is missing where one should be, is asked for.
+constexpr std::uint32_t doubts_max = 3;
+// What a stop waits for at most: that what was sent has been answered.
+constexpr auto time_to_stop = std::chrono::seconds(2);
+// After how long a source that fails is asked again.
+constexpr auto rest_of_source = std::chrono::milliseconds(500);
+// Deletions are for another time if the destination does not answer in this.
+constexpr auto time_to_sweep = std::chrono::seconds(30);
+
+}  // namespace
+
+void Copying::Mailbox::post(Letter letter) {
+  std::stop_source woken;
+  {
+    const std::lock_guard lock(mutex);
+    letters.push_back(std::move(letter));
+    woken = wake;
+  }
+  woken.request_stop();
+}
+
+Copying::Copying(courier::Courier source, courier::Courier destination, const MirrorOptions& options,
+                 Beginning beginning)
+    : source_(std::move(source)),
+      destination_(std::move(destination)),
+      options_(options),
+      mirroring_(std::move(beginning.start),
+                 {.give_up_ms = options.give_up_ms,
+                  .checkpoint_every_objects = options.checkpoint_every_objects,
+                  .retry = {},
+                  .jitter_seed = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count())}),
+      read_ahead_(source_, {.bytes = options.bytes_max / 2,
+                            .objects = options.fetch_objects,
+                            .give_up_ms = options.give_up_ms}),
+      polling_(options.poll_ms, options.poll_max_ms),
+      view_(std::move(beginning.source)),
+      looked_at_(Clock::now()) {
+  mirroring_.source_seen(view_.tail.offset, courier::unix_ms());
+  publish();
+}
+
+std::uint64_t Copying::now_ms() const {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count());
+}
+
+reader::Patience Copying::patience() const {
+  constexpr std::uint32_t one_look_ms = 60'000;
+  return {.deadline = courier::Courier::after(options_.give_up_ms == 0 ? one_look_ms : options_.give_up_ms),
+          .stop = {}};
+}
+
+void Copying::stop() noexcept {
+  std::stop_source woken;
+  {
+    const std::lock_guard lock(mailbox_->mutex);
+    mailbox_->stopped = true;
+    woken = mailbox_->wake;
+  }
+  woken.request_stop();
+}
+
+MirrorStatus Copying::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+Result<void> Copying::run(Until until) {
+  if (until == Until::source_end) {
+    const auto view = look();
+    if (!view) return view.error();
+    target_ = view->tail.seq;
+  }
+  std::optional<Clock::time_point> stop_by;
+  bool compared = false;
+  while (true) {
+    const std::stop_token wake = take_letters();
+    mirroring_.tick(now_ms());
+    carry_out(mirroring_.take_commands());
+    if (mirroring_.ending()) return *mirroring_.ending();
+    sweep();
+    publish();
+    if (!stop_by && take_stop()) stop_by = Clock::now() + time_to_stop;
+    const bool at_end = until == Until::source_end ? mirroring_.next().seq >= target_ : at_tail_;
+    if (!stop_by && at_end && !compared) {
+      if (const auto nothing = expect_nothing_more(); !nothing) return nothing;
+      compared = true;
+    }
+    if (stop_by || (at_end && until == Until::source_end)) {
+      mirroring_.want_checkpoint();
+      carry_out(mirroring_.take_commands());
+      if (mirroring_.settled() || (stop_by && Clock::now() >= *stop_by)) return {};
+      rest(wake, stop_by.value_or(Clock::time_point::max()));
+    } else if (!has_room()) {
+      rest(wake, Clock::time_point::max());
+    } else if (Clock::now() < next_fetch_) {
+      rest(wake, next_fetch_);
+    } else if (const auto fetched = fetch(wake); !fetched) {
+      return fetched;
+    }
+  }
+}
+
+bool Copying::take_stop() {
+  const std::lock_guard lock(mailbox_->mutex);
+  return std::exchange(mailbox_->stopped, false);
+}
+
+// What lies at the destination beyond all that the source has was put there by somebody else. (Another mirror
+// may be ahead of us, but not of the source.)
+Result<void> Copying::expect_nothing_more() {
+  const auto page = ask(
+      destination_, chain::Request::make(chain::Request::Kind::list, mirroring_.next().seq, 1), patience());
+  if (!page) return page.error();
+  if (page->error || page->listed.empty()) return {};
+  const Seq seq = page->listed.front().seq;
+  const auto original = header_at(source_, seq, patience());
+  if (!original) return original.error();
+  if (*original) return {};
+  const auto view = look();
+  if (!view) return view.error();
+  if (seq < view->lowest_live()) return {};
+  return Error(Code::foreign,
+               fmt::format("{} is there, and {} ends before it: the destination was written to by "
+                           "somebody else, or is the longer of the two; nothing is merged",
+                           destination_.name_of(seq), source_.name_of_log()));
+}
+
+bool Copying::has_room() const {
+  return mirroring_.can_offer() && (held_bytes_ <= options_.bytes_max / 2 || copies_.empty());
+}
+
+// Answers that have come; the token tells when more have.
+std::stop_token Copying::take_letters() {
+  std::deque<Letter> letters;
+  std::stop_token wake;
+  {
+    const std::lock_guard lock(mailbox_->mutex);
+    letters.swap(mailbox_->letters);
+    if (mailbox_->wake.stop_requested()) mailbox_->wake = std::stop_source();
+    wake = mailbox_->wake.get_token();
+  }
+  for (Letter& letter : letters) deliver(std::move(letter));
+  return wake;
+}
+
+void Copying::deliver(Letter letter) {
+  const auto& [kind, seq] = letter.command;
+  if (kind == CopyCommand::Kind::checkpoint) return mirroring_.on_checkpoint(letter.error, now_ms());
+  if (kind == CopyCommand::Kind::look) return mirroring_.on_look(seq, *letter.found, now_ms());
+  mirroring_.on_put(seq, letter.error, now_ms());
+}
+
+void Copying::carry_out(const std::vector<CopyCommand>& commands) {
+  for (const CopyCommand& command : commands) {
+    if (command.kind != CopyCommand::Kind::copied) {
+      send(command);
+      continue;
+    }
+    const auto copy = copies_.find(command.seq);
+    held_bytes_ -= copy->second.data.size();
+    const Result<Header> header = format::decode_header(copy->second.data);
+    {
+      const std::lock_guard lock(status_mutex_);
+      ++status_.objects;
+      status_.object_bytes += copy->second.data.size();
+      status_.records += header->record_count;
+    }
+    last_created_unix_ms_ = header->created_unix_ms;
+    copies_.erase(copy);
+  }
+}
+
+void Copying::send(const CopyCommand& command) {
+  const auto wrote = [mailbox = mailbox_, command](const Result<void>& result) {
+    mailbox->post({command, result ? std::nullopt : std::optional(result.error()), {}});
+  };
+  switch (command.kind) {
+    case CopyCommand::Kind::put:
+      return destination_.put_object(command.seq, copies_.at(command.seq), wrote);
+    case CopyCommand::Kind::look:
+      return destination_.look(command.seq,
+                               [mailbox = mailbox_, command](const Result<courier::Courier::Seen>& seen) {
+                                 if (seen) return mailbox->post({command, {}, Result<Header>(seen->header)});
+                                 mailbox->post({command, {}, Result<Header>(seen.error())});
+                               });
+    case CopyCommand::Kind::checkpoint: {
+      chain::Request request = chain::Request::make(chain::Request::Kind::put_checkpoint);
+      request.body = format::encode_checkpoint(mirroring_.checkpoint());
+      return destination_.send(std::move(request), [mailbox = mailbox_, command](const chain::Reply& reply) {
+        mailbox->post({command, reply.error, {}});
+      });
+    }
+    case CopyCommand::Kind::copied:
+      break;
+  }
+}
+
+// What the source has trimmed away. What cannot be deleted now is left to the next trim, or to `varve
+// repair`.
+void Copying::sweep() {
+  const Seq below = mirroring_.sweep_below();
+  if (below <= mirroring_.swept_below()) return;
+  chain::Sweep machine({.from = mirroring_.swept_below(),
+                        .below = below,
+                        .history = mirroring_.history(),
+                        .forget_seals_before_unix_ms = {}});
+  const auto deadline = std::min(Clock::now() + time_to_sweep, patience().deadline);
+  const auto swept = destination_.drive(
+      machine.start(), [&](const chain::Reply& reply) { return machine.on(reply); }, deadline);
+  static_cast<void>(swept);  // space, no data
+  mirroring_.swept(below);
+  const std::lock_guard lock(status_mutex_);
+  status_.swept_objects += machine.removed();
+}
+
+void Copying::rest(const std::stop_token& wake, Clock::time_point until) {
+  if (const auto tick = mirroring_.next_tick_ms()) {
+    until = std::min(until, began_ + std::chrono::milliseconds(*tick));
+  }
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  if (until == Clock::time_point::max()) {
+    woken.wait(lock, wake, [] { return false; });
+  } else {
+    woken.wait_until(lock, wake, until, [] { return false; });
+  }
+}
+
+Result<void> Copying::fetch(const std::stop_token& wake) {
+  Clock::time_point until = Clock::now() + time_between_looks;
+  if (const auto tick = mirroring_.next_tick_ms())
+    until = std::min(until, began_ + std::chrono::milliseconds(*tick));
+  const Result<std::optional<Bytes>> object = read_ahead_.take(mirroring_.next().seq, until, wake);
+  if (object) return *object ? take(**object) : Result<void>();
+  if (object.error().code() == Code::not_found) return found_nothing();
+  return complain_of_source(object.error());
+}
+
+void Copying::source_is_well() {
+  doubts_ = 0;
+  source_fails_since_.reset();
+  source_complaint_.reset();
+}
+
+Result<void> Copying::complain_of_source(const Error& error) {
+  if (!chain::worth_retrying(error) || error.code() == Code::not_found) return error;
+  if (!source_fails_since_) source_fails_since_ = Clock::now();
+  const auto patience_ends = *source_fails_since_ + std::chrono::milliseconds(options_.give_up_ms);
+  if (options_.give_up_ms != 0 && Clock::now() >= patience_ends) return error;
+  source_complaint_ = error;
+  next_fetch_ = Clock::now() + rest_of_source;
+  return {};
+}
+
+// The source's object at the next place: is it whole, sound, and on the chain for good?
+Result<void> Copying::take(const Bytes& object) {
+  const Result<Header> header = format::decode_header(object.data);
+  if (!header) return doubt(header.error());
+  const auto wrong = verify(object, *header);
+  if (!wrong) return complain_of_source(wrong.error());
+  if (*wrong) return doubt(**wrong);
+  copies_.emplace(header->seq, object);
+  held_bytes_ += object.data.size();
+  if (const auto offered = mirroring_.offer(*header, now_ms()); !offered) {
+    copies_.erase(header->seq);
+    held_bytes_ -= object.data.size();
+    return doubt(offered.error());
+  }
+  source_is_well();
+  at_tail_ = false;
+  next_fetch_ = {};
+  polling_.found_something();
+  carry_out(mirroring_.take_commands());
+  if (Clock::now() - looked_at_ < time_between_looks) return {};
+  if (auto view = look(); !view) return complain_of_source(view.error());
+  return {};
+}
+
+// What is wrong with it, if anything. A seal that continues the chain may yet be none of it: a claimant that
+// slept has put it where the log was trimmed away. It is none where the log still lives.
+Result<std::optional<Error>> Copying::verify(const Bytes& object, const Header& header) {
+  if (planted(Plant::mirror_unverified)) return std::optional<Error>();
+  if (const auto next = step(mirroring_.next(), header); !next) return std::optional(next.error());
+  const inspect_log::ObjectCheck check = inspect_log::check_object(object.data, header);
+  if (!check.damage.empty()) return std::optional(Error(Code::corruption, check.damage.front()));
+  if (header.kind != Kind::seal || planted(Plant::mirror_stray_seal)) return std::optional<Error>();
+  const auto view = look();
+  if (!view) return view.error();
+  if (view->lowest_live() <= header.seq) return std::optional<Error>();
+  return std::optional(trimmed_past(source_, mirroring_.next(), *view));
+}
+
+Result<chain::TailView> Copying::look() {
+  auto view = reader::look_at(source_, patience());
+  if (!view) return view;
+  if (view->tail.log_id != mirroring_.next().log_id) {
+    return Error(Code::foreign, source_.name_of_log() + " has become another log");
+  }
+  view_ = *view;
+  looked_at_ = Clock::now();
+  mirroring_.source_seen(view_.tail.offset, courier::unix_ms());
+  return view;
+}
+
+// The tail, if it was found to be that a short while ago; else the log is looked at.
+Result<void> Copying::found_nothing() {
+  const chain::Position& next = mirroring_.next();
+  if (at_tail_ && Clock::now() - looked_at_ < time_between_looks) {
+    mirroring_.source_seen(next.offset, courier::unix_ms());
+    next_fetch_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());
+    return {};
+  }
+  const auto view = look();
+  if (!view) return complain_of_source(view.error());
+  if (chain::standing_of(next, *view) == Standing::at_tail) {
+    source_is_well();
+    at_tail_ = true;
+    mirroring_.want_checkpoint();
+    next_fetch_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());
+    return {};
+  }
+  return doubt(
+      Error(Code::corruption, fmt::format("object {} (offset {}) is missing", next.seq, next.offset)));
+}
+
+// What is there, or is not, cannot be copied. Was the source trimmed past it, is it a passing fault, or
+// damage?
+Result<void> Copying::doubt(const Error& what) {
+  const auto view = look();
+  if (!view) return complain_of_source(view.error());
+  if (view->lowest_live() > mirroring_.next().seq) return trimmed_past(source_, mirroring_.next(), *view);
+  if (++doubts_ >= doubts_max || what.code() == Code::foreign) {
+    return what.with_context(source_.name_of(mirroring_.next().seq) +
+                             ", which was not copied, nor what follows");
+  }
+  read_ahead_.forget();
+  return {};
+}
+
+void Copying::publish() {
+  const format::MirrorState& state = mirroring_.state();
+  const std::lock_guard lock(status_mutex_);
+  status_.copied_offset = state.copied_offset;
+  status_.source_end = std::max(state.source_end, state.copied_offset);
+  status_.source_seen_unix_ms = state.source_seen_unix_ms;
+  status_.records_behind = status_.source_end - status_.copied_offset;
+  status_.bytes_behind = status_.records == 0
+                             ? 0
+                             : static_cast<std::uint64_t>(static_cast<double>(status_.records_behind) *
+                                                          static_cast<double>(status_.object_bytes) /
+                                                          static_cast<double>(status_.records));
+  const std::int64_t age_ms = last_created_unix_ms_ == 0 ? 0 : courier::unix_ms() - last_created_unix_ms_;
+  status_.seconds_behind =
+      status_.records_behind == 0 || age_ms < 0 ? 0 : static_cast<std::uint64_t>(age_ms) / 1000;
+  status_.held_bytes = held_bytes_;
+  status_.retries = mirroring_.retries();
+  status_.waiting_for = mirroring_.complaint();
+  if (!status_.waiting_for) status_.waiting_for = source_complaint_;
+}
+
+}  // namespace varve::mirror

@@ -1,0 +1,95 @@
+// The doing half of a mirror: fetches the source's chain in order, verifies it, and carries out what
+// `chain::Mirroring` decides.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <stop_token>
+
+#include "chain/mirroring.h"
+#include "courier/courier.h"
+#include "mirror/beginning.h"
+#include "reader/polling.h"
+#include "reader/read_ahead.h"
+#include "varve/mirror.h"
+
+namespace varve::mirror {
+
+/// Thread-safety: `run` on one thread at a time; `stop` and `status` from any.
+class Copying {
+ public:
+  enum class Until : std::uint8_t { source_end, stopped };
+
+  Copying(courier::Courier source, courier::Courier destination, const MirrorOptions& options,
+          Beginning beginning);
+
+  Result<void> run(Until until);
+  void stop() noexcept;
+  [[nodiscard]] MirrorStatus status() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Letter {
+    chain::CopyCommand command;
+    std::optional<Error> error;
+    std::optional<Result<format::Header>> found;
+  };
+  /// With answers under way, which may outlive us.
+  struct Mailbox {
+    std::mutex mutex;
+    std::deque<Letter> letters;
+    std::stop_source wake;  // replaced when it has woken
+    bool stopped = false;
+
+    void post(Letter letter);
+  };
+
+  [[nodiscard]] std::uint64_t now_ms() const;
+  [[nodiscard]] reader::Patience patience() const;
+  std::stop_token take_letters();
+  void deliver(Letter letter);
+  void carry_out(const std::vector<chain::CopyCommand>& commands);
+  void send(const chain::CopyCommand& command);
+  void sweep();
+
+  Result<void> fetch(const std::stop_token& wake);
+  Result<void> take(const Bytes& object);
+  Result<std::optional<Error>> verify(const Bytes& object, const format::Header& header);
+  Result<void> found_nothing();
+  Result<void> doubt(const Error& what);
+  void source_is_well();
+  Result<void> complain_of_source(const Error& error);
+  Result<chain::TailView> look();
+  [[nodiscard]] bool has_room() const;
+  bool take_stop();
+  Result<void> expect_nothing_more();
+  void rest(const std::stop_token& wake, Clock::time_point until);
+  void publish();
+
+  const courier::Courier source_;
+  const courier::Courier destination_;
+  const MirrorOptions options_;
+  chain::Mirroring mirroring_;
+  reader::ReadAhead read_ahead_;
+  reader::Polling polling_;
+  const Clock::time_point began_ = Clock::now();
+  const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+
+  chain::TailView view_;         // of the source, as it was seen last
+  Clock::time_point looked_at_;  // when
+  std::map<Seq, Bytes> copies_;  // offered and not known to be stored
+  std::size_t held_bytes_ = 0;
+  bool at_tail_ = false;
+  Seq target_ = 0;  // of `Until::source_end`: the source's tail when that was called
+  std::uint32_t doubts_ = 0;
+  Clock::time_point next_fetch_{};
+  std::optional<Clock::time_point> source_fails_since_;
+  std::optional<Error> source_complaint_;
+  std::int64_t last_created_unix_ms_ = 0;
+
+  mutable std::mutex status_mutex_;
+  MirrorStatus status_;
+};
+
+}  // namespace varve::mirror

@@ -1,0 +1,166 @@
+// Promotion: what may be acknowledged where, before and after, and what becomes of the old source.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mirror/mirror_test_support.h"
+#include "store/faulty.h"
+#include "varve/inspect.h"
+#include "varve/writer.h"
+
+namespace varve {
+namespace {
+
+using store::Fault;
+using store::FaultyStore;
+using store::RequestKind;
+using testing::BuiltWriter;
+using ::testing::HasSubstr;
+using testing::LogBuilder;
+
+Offset append_to(const LogAddress& log) {
+  auto writer = Writer::open(log);
+  EXPECT_TRUE(writer) << writer.error().message();
+  if (!writer) return UINT64_MAX;
+  const Offset offset = (*writer)->append({}).value();
+  EXPECT_TRUE((*writer)->close());
+  return offset;
+}
+
+TEST(Promotion, WithTheSourceLosesNothingAndSealsIt) {
+  LogBuilder source;
+  const auto writer = Writer::open(source.address()).value();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(writer->append({}));
+  ASSERT_TRUE(writer->flush());
+  const Place destination;
+  copied(source, destination);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer->append({}));
+  ASSERT_TRUE(writer->flush());
+
+  const auto done = promote(destination.address, {.source = source.address()});
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_TRUE(done->done);
+  EXPECT_TRUE(done->source_sealed);
+  EXPECT_EQ(done->end_offset, 8U);
+  ASSERT_TRUE(writer->append({}));
+  EXPECT_EQ(writer->flush().error().code(), Code::fenced);
+  EXPECT_EQ(Writer::open(source.address()).error().code(), Code::fenced)
+      << "nor does a new one acknowledge there";
+  EXPECT_EQ(append_to(destination.address), 8U);
+  EXPECT_EQ(records_of(destination.address).size(), 9U);
+  EXPECT_TRUE(verify(destination.address)->findings.empty());
+
+  const auto again = promote(destination.address, {.source = source.address()});
+  EXPECT_TRUE(again && again->done) << "once is enough";
+  EXPECT_EQ(append_to(destination.address), 9U);
+}
+
+TEST(Promotion, WithoutTheSourceWantsTheWord) {
+  LogBuilder source;
+  BuiltWriter writer = source.open();
+  writer.put(5);
+  const Place destination;
+  copied(source, destination);
+  writer.put(2);
+  const auto stored = stored_in(destination);
+  for (const std::optional<Offset> word : {std::optional<Offset>(), std::optional<Offset>(4)}) {
+    const auto refused = promote(destination.address, {.accept_loss_after = word});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Code::out_of_range);
+    EXPECT_THAT(refused.error().message(), HasSubstr("--accept-loss-after 5"));
+    EXPECT_EQ(stored_in(destination), stored);
+  }
+  const auto done = promote(destination.address, {.accept_loss_after = 5});
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(append_to(destination.address), 5U);
+}
+
+TEST(Promotion, TheOldSourceCanBeAttachedWhenItIsABeginning) {
+  LogBuilder source;
+  source.open().put(5);
+  const Place destination;
+  copied(source, destination);
+  ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
+  append_to(destination.address);
+  const auto unasked = Mirror::open(destination.address, source.address());
+  EXPECT_EQ(unasked.error().code(), Code::fenced) << unasked.error().message();
+  auto back = Mirror::open(destination.address, source.address(), {.attach = true});
+  ASSERT_TRUE(back) << back.error().message();
+  const auto caught_up = (*back)->catch_up();
+  ASSERT_TRUE(caught_up) << caught_up.error().message();
+  EXPECT_EQ(chain_of(source.address()), chain_of(destination.address));
+  EXPECT_TRUE(verify(source.address())->findings.empty());
+  EXPECT_EQ(Writer::open(source.address()).error().code(), Code::fenced);
+  // And back.
+  ASSERT_TRUE(promote(source.address(), {.source = destination.address}));
+  EXPECT_EQ(append_to(source.address()), 6U);
+}
+
+TEST(Promotion, AnOldSourceThatWentOnIsShownWhereItParts) {
+  LogBuilder source;
+  BuiltWriter writer = source.open();
+  for (int i = 0; i < 4; ++i) writer.put(2);
+  const Place destination;
+  copied(source, destination);
+  for (int i = 0; i < 6; ++i) writer.put(1);
+  ASSERT_TRUE(promote(destination.address, {.accept_loss_after = 8}));
+  append_to(destination.address);
+  const auto stored = source.stored();
+  const auto back = Mirror::open(destination.address, source.address(), {.attach = true});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code(), Code::foreign);
+  EXPECT_THAT(back.error().message(), HasSubstr("part at object 8: there it is of writer"));
+  EXPECT_THAT(back.error().message(), HasSubstr("offset 8"));
+  EXPECT_EQ(source.stored(), stored);
+  // Nor does a mirror that still runs merge anything.
+  EXPECT_EQ(Mirror::open(source.address(), destination.address).error().code(), Code::fenced);
+}
+
+TEST(Promotion, OfWhatIsNoMirrorIsRefused) {
+  LogBuilder log;
+  log.open().put(1);
+  EXPECT_EQ(promote(log.address()).error().code(), Code::invalid_argument);
+  const LogBuilder empty;
+  EXPECT_EQ(promote(empty.address()).error().code(), Code::not_found);
+}
+
+TEST(Promotion, ARetiredLogIsOneOfItsOwnAgainOnlyByWord) {
+  LogBuilder source;
+  source.open().put(5);
+  const Place destination;
+  copied(source, destination);
+  ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
+  EXPECT_THAT(promote(source.address()).error().message(), HasSubstr("makes two logs of it"));
+  ASSERT_TRUE(promote(source.address(), {.accept_loss_after = 5}));
+  EXPECT_EQ(append_to(source.address()), 5U);
+}
+
+// Either store fails from its k-th request on; then it is called again.
+TEST(Promotion, CutOffAnywhereIsCalledAgain) {
+  for (const bool at_source : {false, true}) {
+    for (const RequestKind kind :
+         {RequestKind::put_if_absent, RequestKind::put, RequestKind::get, RequestKind::list}) {
+      for (std::uint64_t k = 0; k < 9; ++k) {
+        SCOPED_TRACE(::testing::Message() << at_source << ' ' << static_cast<int>(kind) << ' ' << k);
+        const auto there = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+        const auto here = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+        LogBuilder source({there, "log"}, 4);
+        BuiltWriter writer = source.open();
+        for (int i = 0; i < 3; ++i) writer.put(2);
+        const Place destination(here);
+        copied(source, destination);
+        writer.put(2);
+        (at_source ? there : here)
+            ->add({.request = kind, .fault = Fault::lose_answer, .skip = k, .times = store::for_good});
+        static_cast<void>(promote(destination.address, {.source = source.address(), .timeout_ms = 10}));
+        (at_source ? there : here)->heal();
+        const auto done = promote(destination.address, {.source = source.address()});
+        ASSERT_TRUE(done) << done.error().message();
+        ASSERT_EQ(append_to(destination.address), 8U);
+        ASSERT_EQ(records_of(destination.address).size(), 9U);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace varve
