@@ -22,6 +22,7 @@ class WrittenLog {
   /// Raw parallel GETs of the same objects.
   Result<Figures> get(std::uint32_t in_flight) const;
 
+  [[nodiscard]] const LogAddress& address() const { return scratch_.log(); }
   [[nodiscard]] const Figures& written() const { return written_; }
 
  private:

@@ -111,6 +111,7 @@ void add_bench(Command& commands, ExitCode& exit_code) {
   add_bench_recover(command, exit_code);
   add_bench_tail(command, exit_code);
   add_bench_open(command, exit_code);
+  add_bench_mirror(command, exit_code);
   add_bench_seek(command, exit_code);
 }
 

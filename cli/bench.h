@@ -55,6 +55,7 @@ void add_bench_append(Command& bench, ExitCode& exit_code);
 void add_bench_compression(Command& bench, ExitCode& exit_code);
 void add_bench_recover(Command& bench, ExitCode& exit_code);
 void add_bench_tail(Command& bench, ExitCode& exit_code);
+void add_bench_mirror(Command& bench, ExitCode& exit_code);
 void add_bench_open(Command& bench, ExitCode& exit_code);
 void add_bench_seek(Command& bench, ExitCode& exit_code);
 

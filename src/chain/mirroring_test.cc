@@ -255,12 +255,17 @@ TEST_F(MirroringTest, TheWritersOpenRefusesAMirrorAndARetiredLog) {
     return takeover.result();
   };
   const auto stored = destination.objects;
-  EXPECT_EQ(claim(destination, Purpose::write).error().code(), Code::fenced);
-  EXPECT_EQ(claim(destination, Purpose::retire).error().code(), Code::fenced);
+  for (const Purpose purpose : {Purpose::write, Purpose::retire}) {
+    const auto refused_here = claim(destination, purpose);
+    ASSERT_FALSE(refused_here);
+    EXPECT_EQ(refused_here.error().code(), Code::fenced);
+  }
   EXPECT_EQ(destination.objects, stored);
   ASSERT_TRUE(claim(source, Purpose::retire));
   EXPECT_TRUE(view_of(source).retired());
-  EXPECT_THAT(claim(source, Purpose::write).error().message(), HasSubstr("goes on in a mirror"));
+  const auto refused_there = claim(source, Purpose::write);
+  ASSERT_FALSE(refused_there);
+  EXPECT_THAT(refused_there.error().message(), HasSubstr("goes on in a mirror"));
   ASSERT_TRUE(claim(destination, Purpose::promote));
   EXPECT_FALSE(view_of(destination).mirror) << "though the checkpoint still says so";
   EXPECT_TRUE(claim(destination, Purpose::write));

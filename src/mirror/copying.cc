@@ -98,7 +98,7 @@ Result<void> Copying::run(Until until) {
     target_ = view->tail.seq;
   }
   std::optional<Clock::time_point> stop_by;
-  bool compared = false;
+  Clock::time_point compare_at{};
   while (true) {
     const std::stop_token wake = take_letters();
     mirroring_.tick(now_ms());
@@ -108,9 +108,9 @@ Result<void> Copying::run(Until until) {
     publish();
     if (!stop_by && take_stop()) stop_by = Clock::now() + time_to_stop;
     const bool at_end = until == Until::source_end ? mirroring_.next().seq >= target_ : at_tail_;
-    if (!stop_by && at_end && !compared) {
+    if (!stop_by && at_end && Clock::now() >= compare_at) {
       if (const auto nothing = expect_nothing_more(); !nothing) return nothing;
-      compared = true;
+      compare_at = Clock::now() + time_between_looks;
     }
     if (stop_by || (at_end && until == Until::source_end)) {
       mirroring_.want_checkpoint();
