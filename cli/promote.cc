@@ -21,7 +21,8 @@ constexpr const char* about =
 
 With --seal SRC the source is sealed first: nothing can be acknowledged there any more, and programs that
 open it for writing are told that it goes on elsewhere. What is left of it is copied, so nothing is lost.
-The old source can be made a mirror of the new log: varve mirror NEW OLD --attach.
+If the source was sealed before, by a promotion that was cut off or by that of another mirror, the
+command says so and does nothing until you name the source's end: --accept-loss-after N.
 
 Where the source cannot be reached, what it holds beyond the mirror is lost. This command says how much
 is known of that, and does nothing until you name the mirror's end: --accept-loss-after N.
@@ -102,20 +103,13 @@ void add_promote(Command& commands, ExitCode& exit_code) {
       .shown_as("SRC");
   command
       .add("--accept-loss-after", options->accept_loss_after,
-           "the source cannot be reached: give up what it holds from\n"
-           "offset N on, which must be where the mirror ends")
+           "without --seal: give up what the source holds from offset N\n"
+           "on, which must be where the mirror ends; with it: the source\n"
+           "was sealed before, ends there, and has no other mirror in use")
       .shown_as("N");
   command.add_flag("--dry-run", options->dry_run, "only say what is known");
   command.add_json(options->json);
-  command.runs(
-      [options] {
-        if (!options->source.empty() && options->accept_loss_after) {
-          refuse_argument("--seal, --accept-loss-after",
-                          "with the source sealed nothing is lost: give one of them");
-        }
-        return promote(*options);
-      },
-      exit_code);
+  command.runs([options] { return promote(*options); }, exit_code);
 }
 
 }  // namespace varve::cli

@@ -18,10 +18,6 @@ struct MirrorOptions {
   /// begin where the mirror did. Fixed when a mirror begins.
   bool keep_trimmed = false;
 
-  /// A log of its own lies at the destination: go on there if all of it is the beginning of the source.
-  /// Whoever writes it is fenced by what is copied. Not needed to go on with what is a mirror already.
-  bool attach = false;
-
   /// Bytes of objects that are held at most, fetched ahead or on their way, however far behind the mirror is
   /// (two objects always may be). At least 1 MiB.
   std::size_t bytes_max = std::size_t{256} << 20;
@@ -71,8 +67,9 @@ class Mirror {
  public:
   /// Looks at both. Errors: `not_found` (there is no source), `foreign` (the destination has another log, or
   /// something that the source has not: the message says where they differ), `out_of_range` (the source has
-  /// been trimmed past what was copied), `fenced` (the destination is a log of its own, see `attach`),
-  /// `invalid_argument`, and what keeps one from reading either.
+  /// been trimmed past what was copied), `fenced` (the destination is a log of its own),
+  /// `unsupported` (the source was promoted from a mirror once), `invalid_argument`, and what keeps one from
+  /// reading either.
   static Result<std::unique_ptr<Mirror>> open(LogAddress source, LogAddress destination,
                                               const MirrorOptions& options = {});
   ~Mirror();
@@ -104,7 +101,8 @@ struct PromoteOptions {
   std::optional<LogAddress> source = {};
 
   /// Without it: your word that what the source holds from this offset on is given up. Must be what
-  /// `Promotion::end_offset` says.
+  /// `Promotion::end_offset` says. With a source that is retired already: your word that this was done for
+  /// this mirror, by a promotion that was cut off, and for no other. Must be the source's end.
   std::optional<Offset> accept_loss_after = {};
 
   /// How long either store is tried. 0: for ever.
@@ -127,8 +125,9 @@ struct Promotion {
 Result<Promotion> plan_promotion(const LogAddress& mirror, const PromoteOptions& options = {});
 
 /// Makes a mirror a log of its own. Cut off anywhere, it can be called again. Errors: `out_of_range`: without
-/// the source, unless `accept_loss_after` is the mirror's end; nothing was done, and the message says what
-/// may be lost. Otherwise those of `Mirror` and `Writer::open`.
+/// the source, unless `accept_loss_after` is the mirror's end, or with one that is retired already, unless it
+/// is the source's; nothing was done, and the message says what may be lost. Otherwise those of `Mirror` and
+/// `Writer::open`.
 Result<Promotion> promote(const LogAddress& mirror, const PromoteOptions& options = {});
 
 }  // namespace varve

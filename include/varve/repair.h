@@ -54,7 +54,8 @@ struct RepairOptions {
 };
 
 /// What a repair would do; changes nothing. Looks at names and headers, not at records: `verify` does.
-/// Errors: `not_found`, `foreign`, `unsupported`, `denied`, `unavailable`; damage is no error.
+/// Errors: `not_found`, `foreign`, `unsupported` (a mirror among that), `denied`, `unavailable`; damage is no
+/// error.
 Result<RepairPlan> plan_repair(const LogAddress& log, const RepairOptions& options = {});
 
 /// Plans and does what needs no word, and seals past the hole if `options` name its offset. Never touches

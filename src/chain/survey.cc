@@ -225,8 +225,8 @@ Seq Survey::highest_anchor() const {
     const auto& [seq, header] = *at;
     if (!header || (mirrored && header->epoch <= *mirrored)) continue;
     if (seq < void_end && !planted(Plant::void_anchors_believed)) continue;
-    const bool regular = header->kind == Kind::seal && !header->has(format::flag::ahead);
-    if (regular && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
+    const bool promoted = header->kind == Kind::seal && header->has(format::flag::promoted);
+    if (promoted && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
     anchor = planted(Plant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
   }
   return anchor;

@@ -95,11 +95,11 @@ std::optional<Error> Takeover::refusal(const TailView& view) const {
                              "makes it a log of its own",
                              view.mirror->source));
   }
-  if (view.retired() && claimant_.purpose == Purpose::write && !planted(Plant::retired_opens)) {
+  if (view.retired() && !planted(Plant::retired_opens)) {
     return Error(
         Code::fenced,
-        fmt::format("this log goes on in a mirror of it, which was promoted at offset {}; write there, or "
-                    "mirror that one here (`varve promote` on this one makes two logs of it)",
+        fmt::format("this log goes on in a mirror of it, which was promoted at offset {}; write there "
+                    "(`varve promote` on this one makes two logs of it)",
                     view.tail.offset));
   }
   return std::nullopt;

@@ -34,7 +34,6 @@ class Begin {
   Result<Beginning> anew();
   Result<void> put_first_seal(const Header& first) const;
   Result<Beginning> go_on(const format::Checkpoint& known);
-  Result<Beginning> attach();
 
   const Courier& source_;
   const Courier& destination_;
@@ -64,6 +63,13 @@ Result<Beginning> Begin::run() {
   auto view = reader::look_at(source_, patience_);
   if (!view) return view.error();
   view_ = *std::move(view);
+  // Its copies would carry the mark of that promotion, and could be taken for promoted themselves.
+  if (std::ranges::any_of(view_.history,
+                          [](const auto& entry) { return (entry.flags & format::flag::promoted) != 0; })) {
+    return Error(
+        Code::unsupported,
+        source_.name_of_log() + " was a mirror itself, and was promoted: such a log cannot be mirrored yet");
+  }
   auto known = checkpoint();
   if (!known) return known.error();
   const auto empty = is_empty();
@@ -79,7 +85,6 @@ Result<Beginning> Begin::run() {
                     to_hex(view_.tail.log_id)));
   }
   if (*known && (*known)->mirror) return go_on(**known);
-  if (options_.attach) return attach();
   // Cut off after its first object, and before the checkpoint that says so, it would look like this.
   const auto whole = reader::look_at(destination_, patience_);
   if (!*known && !whole && whole.error().code() == Code::corruption) return anew();
@@ -89,8 +94,7 @@ Result<Beginning> Begin::run() {
   }
   return Error(
       Code::fenced,
-      fmt::format("{} does not say of itself that it is a mirror; if it is to become one of {}, compare "
-                  "and go on there with --attach",
+      fmt::format("{} does not say of itself that it is a mirror; choose an empty place to mirror {} to",
                   destination_.name_of_log(), source_.name_of_log()));
 }
 
@@ -170,37 +174,6 @@ Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
                        .swept_below = known.swept_below};
   start.state.source = source_.name_of_log();
   return Beginning{std::move(start), view_};
-}
-
-// A log of its own becomes a mirror. All that is there must be the beginning of the source.
-Result<Beginning> Begin::attach() {
-  const auto mine = reader::look_at(destination_, patience_);
-  if (!mine) return mine.error();
-  if (mine->tail.log_id != view_.tail.log_id) {
-    return Error(Code::foreign,
-                 fmt::format("{} has log {}, and {} has log {}", destination_.name_of_log(),
-                             to_hex(mine->tail.log_id), source_.name_of_log(), to_hex(view_.tail.log_id)));
-  }
-  if (const auto prefix = check_prefix(source_, view_, destination_, *mine, patience_); !prefix) {
-    return prefix.error();
-  }
-  format::Checkpoint checkpoint{.log_id = mine->tail.log_id,
-                                .anchor = mine->newest_owned.seq,
-                                .window = mine->tail.window,
-                                .history = mine->history};
-  std::erase_if(checkpoint.history, [&](const auto& entry) { return entry.seal > checkpoint.anchor; });
-  checkpoint.mirror = format::MirrorState{.begins_seq = mine->lowest_live(),
-                                          .begins_offset = mine->start_offset(),
-                                          .keeps = options_.keep_trimmed,
-                                          .copied_offset = mine->newest_owned.end_offset(),
-                                          .source_end = view_.tail.offset,
-                                          .source = source_.name_of_log()};
-  Request request = Request::make(Request::Kind::put_checkpoint);
-  request.body = format::encode_checkpoint(checkpoint);
-  const auto put = ask(destination_, std::move(request), patience_);
-  if (!put) return put.error();
-  if (put->error) return *put->error;
-  return go_on(checkpoint);
 }
 
 }  // namespace

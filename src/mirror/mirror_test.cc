@@ -10,6 +10,7 @@
 #include "mirror/mirror_test_support.h"
 #include "store/faulty.h"
 #include "varve/inspect.h"
+#include "varve/repair.h"
 #include "varve/writer.h"
 
 namespace varve {
@@ -148,10 +149,19 @@ TEST(Mirror, OfAnotherLogIsRefused) {
   const Place impostor(std::make_shared<store::MemoryStore>("there"));
   LogBuilder third(LogAddress{impostor.below, "log"}, 7);
   third.open().put(1);
-  for (const auto& refused : {Mirror::open(third.address(), destination.address).error(),
-                              Mirror::open(source.address(), third.address(), {.attach = true}).error()}) {
-    EXPECT_EQ(refused.code(), Code::foreign) << refused.message();
-  }
+  const auto refused = Mirror::open(third.address(), destination.address).error();
+  EXPECT_EQ(refused.code(), Code::foreign) << refused.message();
+}
+
+// What repair writes would say that it is a log of its own.
+TEST(Mirror, IsNotRepaired) {
+  LogBuilder source;
+  source.open().put(2);
+  const Place destination;
+  copied(source, destination);
+  const auto stored = stored_in(destination);
+  EXPECT_EQ(repair(destination.address).error().code(), Code::unsupported);
+  EXPECT_EQ(stored_in(destination), stored);
 }
 
 TEST(Mirror, ThatSomebodyWroteToIsAnErrorAndNoMerge) {

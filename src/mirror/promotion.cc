@@ -32,6 +32,7 @@ class Promoting {
   Result<chain::Ownership> take_over(const Courier& log, Purpose purpose) const;
   Result<void> take_the_rest();
   [[nodiscard]] Error loss() const;
+  [[nodiscard]] Error retired_before(const Courier& source, const TailView& there) const;
   Result<void> put_checkpoint(const format::Checkpoint& checkpoint) const;
   Result<Promotion> finish();
 
@@ -120,8 +121,14 @@ Result<void> Promoting::take_the_rest() {
                  fmt::format("{} has log {}, and {} has log {}: it is not its mirror", source.name_of_log(),
                              to_hex(there->tail.log_id), mirror_.name_of_log(), to_hex(view_->tail.log_id)));
   }
-  const bool sealed = there->retired() && there->newest.kind == format::Kind::seal;
-  if (!sealed) {
+  if (there->mirror) {
+    return Error(Code::invalid_argument, source.name_of_log() + " is itself a mirror, of " +
+                                             there->mirror->source + ": that one has to be sealed");
+  }
+  // Retired already: for this mirror, or for another, in which the log goes on. Nothing here tells which.
+  if (there->retired() && options_.accept_loss_after != there->tail.offset)
+    return retired_before(source, *there);
+  if (!there->retired()) {
     if (const auto taken = take_over(source, Purpose::retire); !taken) return taken.error();
   }
   if (!planted(Plant::promoted_without_rest)) {
@@ -131,6 +138,16 @@ Result<void> Promoting::take_the_rest() {
   }
   known_.source_sealed = true;
   return {};
+}
+
+Error Promoting::retired_before(const Courier& source, const TailView& there) const {
+  return Error(Code::out_of_range,
+               fmt::format(
+                   "{} was sealed for a promotion before, at offset {}. If that was one of {}, cut off, go "
+                   "on with it: --accept-loss-after {}. If it was of another mirror, the log goes on "
+                   "there, and this would make two logs of it; nothing was done",
+                   source.name_of_log(), there.tail.offset, mirror_.name_of_log(), there.tail.offset))
+      .with_valid_range({there.tail.offset, there.tail.offset});
 }
 
 Error Promoting::loss() const {

@@ -29,7 +29,7 @@ using testing::payload_of;
 
 constexpr Offset trimmed_below = 4;
 constexpr Offset log_end = 24;
-constexpr std::size_t record_bytes = 600;  // the middle of an object lies in a record
+constexpr std::size_t large_record_bytes = 600;  // the middle of an object lies in a record
 constexpr std::uint32_t give_up_ms = 15;
 constexpr int errors_max = 200;  // a busy machine runs out of patience again and again
 
@@ -37,16 +37,16 @@ constexpr int errors_max = 200;  // a busy machine runs out of patience again an
 void build(LogBuilder& log) {
   {
     BuiltWriter first = log.open();
-    for (int i = 0; i < 6; ++i) first.put(2, record_bytes);
+    for (int i = 0; i < 6; ++i) first.put(2, large_record_bytes);
     first.trim(trimmed_below);
-    const auto lost = first.make(2, record_bytes);
-    log.store(first.make(2, record_bytes));
+    const auto lost = first.make(2, large_record_bytes);
+    log.store(first.make(2, large_record_bytes));
   }
   BuiltWriter second = log.open();
   second.write_checkpoint();
-  for (int i = 0; i < 6; ++i) second.put(2, record_bytes);
-  const auto lost = second.make(2, record_bytes);
-  log.store(second.make(2, record_bytes));
+  for (int i = 0; i < 6; ++i) second.put(2, large_record_bytes);
+  const auto lost = second.make(2, large_record_bytes);
+  log.store(second.make(2, large_record_bytes));
 }
 
 bool may_pass(const Error& error) {
@@ -129,7 +129,7 @@ TEST_P(EveryReadersStep, TellsAllThatIsThereAndNothingElse) {
         }
         ASSERT_TRUE(*record) << "the end is told at offset " << expected;
         ASSERT_EQ((*record)->offset, expected);
-        const std::string payload = payload_of(expected, record_bytes);
+        const std::string payload = payload_of(expected, large_record_bytes);
         ASSERT_TRUE(std::ranges::equal((*record)->data, std::as_bytes(std::span(payload))));
         ++expected;
       }
@@ -159,7 +159,7 @@ TEST_P(EveryReadersStep, FindsTheRecordOrSaysWhyNot) {
         ASSERT_TRUE(!found || record.has_value() == (offset < log_end)) << offset;
         if (!found && !excused(record.error())) return;
         if (!record) continue;
-        const std::string payload = payload_of(offset, record_bytes);
+        const std::string payload = payload_of(offset, large_record_bytes);
         ASSERT_TRUE(std::ranges::equal(record->data, std::as_bytes(std::span(payload))));
       }
     }

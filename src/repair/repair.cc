@@ -49,6 +49,7 @@ class Repairing {
   Result<void> remove(std::vector<Seq> seqs) const;
   void judge_checkpoint(const Result<format::Checkpoint>& checkpoint, Diagnosis& found) const;
   Result<void> look_at_checkpoint(Diagnosis& found) const;
+  [[nodiscard]] Error is_mirror() const;
 
   Courier courier_;
   const RepairOptions& options_;
@@ -65,6 +66,7 @@ Result<Diagnosis> Repairing::diagnose() {
     if (const auto looked = find_loss(view.error(), found); !looked) return looked.error();
     return found;
   }
+  if (view->mirror) return is_mirror();
   view_ = *std::move(view);
   const auto info = inspect(courier_.address());
   if (!info) return info.error();
@@ -72,6 +74,11 @@ Result<Diagnosis> Repairing::diagnose() {
   found.leftover_bytes = info->leftover_bytes;
   if (const auto looked = look_at_checkpoint(found); !looked) return looked.error();
   return found;
+}
+
+// What is rebuilt here would say that it is none; and its trims are finished by the mirror.
+Error Repairing::is_mirror() const {
+  return {Code::unsupported, courier_.name_of_log() + " is a mirror: `varve mirror` does what is left to do"};
 }
 
 // The newest objects' headers, and the checkpoint.
@@ -117,6 +124,7 @@ Result<NearEnd> Repairing::look_near_end() const {
 Result<void> Repairing::find_loss(const Error& refusal, Diagnosis& found) const {
   const auto end = look_near_end();
   if (!end) return end.error();
+  if (end->checkpoint && end->checkpoint->mirror) return is_mirror();
   auto loss = repair_log::find_tail_loss(*end);
   if (!loss) {
     found.beyond_repair = loss.error();
