@@ -17,6 +17,8 @@ foreach(source IN LISTS sources)
 endforeach()
 
 add_library(varve_planted OBJECT EXCLUDE_FROM_ALL ${planted_sources})
+# As under the sanitizers: sources that are joined compile several times as fast.
+set_target_properties(varve_planted PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
 target_compile_definitions(varve_planted PRIVATE VARVE_PLANTS VARVE_PREEMPTION)
 target_include_directories(varve_planted PRIVATE $<TARGET_PROPERTY:varve,INCLUDE_DIRECTORIES>)
 target_link_libraries(varve_planted PRIVATE $<TARGET_PROPERTY:varve,LINK_LIBRARIES>)
