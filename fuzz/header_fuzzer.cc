@@ -20,7 +20,7 @@ void read(fuzz::Input bytes) {
   format::encode_header(*header, again);
   VARVE_INVARIANT(std::ranges::equal(again, bytes.first(format::header_bytes)));
   VARVE_INVARIANT(header->end_offset() >= header->first_offset && header->seq + header->window > header->seq);
-  VARVE_INVARIANT(header->body_end <= header->object_bytes);
+  VARVE_INVARIANT(header->stored_end() <= header->object_bytes);
 }
 
 }  // namespace

@@ -170,11 +170,11 @@ TEST_F(ReaderOnAFaultyStore, GivesUpAndGoesOnWhereItWas) {
 TEST_F(ReaderOnAFaultyStore, StopEndsAWaitForTheStore) {
   const auto reader = Reader::open({faulty_, "log"});
   ASSERT_TRUE(reader);
-  faulty_->add({.request = RequestKind::get, .fault = Fault::hold_answer, .times = for_good});
+  faulty_->add({.request = RequestKind::get, .fault = Fault::hold_answer, .times = 1});
   (*reader)->stop();
   EXPECT_FALSE((*reader)->next().value());
   EXPECT_EQ((*reader)->next(std::chrono::milliseconds(1)).error().code(), Code::timed_out);
-  faulty_->heal();
+  faulty_->wait_for_held(1);
   faulty_->release();
   EXPECT_EQ(read_all(**reader), 20U);
 }
