@@ -29,6 +29,11 @@ bool TailView::retired() const {
   return regular != history.rend() && (regular->flags & format::flag::retired) != 0;
 }
 
+bool TailView::promoted() const {
+  return std::ranges::any_of(history,
+                             [](const auto& entry) { return (entry.flags & format::flag::promoted) != 0; });
+}
+
 namespace {
 
 // Without a checkpoint the window is not known yet; these many headers surely tell it.

@@ -64,8 +64,7 @@ Result<Beginning> Begin::run() {
   if (!view) return view.error();
   view_ = *std::move(view);
   // Its copies would carry the mark of that promotion, and could be taken for promoted themselves.
-  if (std::ranges::any_of(view_.history,
-                          [](const auto& entry) { return (entry.flags & format::flag::promoted) != 0; })) {
+  if (view_.promoted()) {
     return Error(
         Code::unsupported,
         source_.name_of_log() + " was a mirror itself, and was promoted: such a log cannot be mirrored yet");

@@ -28,7 +28,6 @@ class Promoting {
   Result<Promotion> run();
 
  private:
-  [[nodiscard]] bool is_promoted() const;
   Result<chain::Ownership> take_over(const Courier& log, Purpose purpose) const;
   Result<void> take_the_rest();
   [[nodiscard]] Error loss() const;
@@ -43,11 +42,6 @@ class Promoting {
   Promotion known_;
 };
 
-bool Promoting::is_promoted() const {
-  return std::ranges::any_of(view_->history,
-                             [](const auto& entry) { return (entry.flags & format::flag::promoted) != 0; });
-}
-
 Result<Promotion> Promoting::plan() {
   auto view = reader::look_at(mirror_, patience_);
   if (!view) return view.error();
@@ -59,7 +53,7 @@ Result<Promotion> Promoting::plan() {
     known_.source_end = std::max(view_->mirror->source_end, view_->tail.offset);
     known_.source_seen_unix_ms = view_->mirror->source_seen_unix_ms;
   } else if (!known_.retired) {
-    known_.done = is_promoted();
+    known_.done = view_->promoted();
     if (!known_.done) {
       return Error(Code::invalid_argument,
                    mirror_.name_of_log() +
