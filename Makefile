@@ -59,13 +59,13 @@ test-release:  ## build everything optimised and run the tests
 	ctest --preset release --parallel $(JOBS) --output-junit ctest.xml
 
 .PHONY: test-asan
-test-asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+test-asan:  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, compiled by clang
 	cmake --preset asan
 	cmake --build --preset asan --parallel $(JOBS)
 	ctest --preset asan --parallel $(JOBS) --output-junit ctest.xml
 
 .PHONY: test-tsan
-test-tsan:  ## the tests under ThreadSanitizer
+test-tsan:  ## the tests of all that has threads, under ThreadSanitizer
 	cmake --preset tsan
 	cmake --build --preset tsan --parallel $(JOBS)
 	tools/without-aslr ctest --preset tsan --parallel $(JOBS) --output-junit ctest.xml

@@ -27,7 +27,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr const char* about =
+constexpr const char* append_about =
     R"(Append records from files or standard input to a log.
 
 Creates the log if there is none. Takes it over: whoever wrote to it before is fenced, and can never
@@ -35,7 +35,7 @@ acknowledge anything again. Ends when everything is durable. On failure it says 
 acknowledged, which may or may not be in the log, and which are not. Ctrl-C stops reading and closes
 the log in order; a second one ends at once.)";
 
-constexpr const char* examples =
+constexpr const char* append_examples =
     R"(  varve append file:///var/tmp/mylog /var/log/dpkg.log        every line is a record
   journalctl -f | varve append --acks file:///var/tmp/mylog   says what is durable, as it goes
   varve append --framing file file:///var/tmp/photos *.jpg    every file is a record
@@ -182,7 +182,7 @@ void add_tuning(Command& command, WriterOptions& writer) {
 
 void add_append(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<AppendOptions>();
-  Command command = commands.add_command("append", about, examples);
+  Command command = commands.add_command("append", append_about, append_examples);
   command.add_log(options->log);
   command.add("FILE", options->files, "where records come from; none or -: standard input").shown_as("");
   command.add_framing(options->framing);

@@ -12,14 +12,14 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_about =
     R"(Measure appending, compressing, reading, following, opening and seeking.
 
 Each workload runs several rounds in a log of its own under the store, deleted afterwards, and verifies
 what it wrote: a run whose records do not come back right prints no figure. Baselines run in the same
 rounds, in turn, so that the ratios hold on a noisy machine.)";
 
-constexpr const char* examples =
+constexpr const char* bench_examples =
     R"(  varve bench append --store mem://bench --baseline bare --baseline mutex
   varve bench recover --store file:///var/tmp --bytes 1GiB
   varve bench tail --store 'mem://s3like?put=100ms,195ms,274ms&get=30ms,60ms,100ms' --records-per-second 100
@@ -104,7 +104,7 @@ void add_use(nlohmann::ordered_json& json, const bench::StoreUse& use) {
 }
 
 void add_bench(Command& commands, ExitCode& exit_code) {
-  Command command = commands.add_command("bench", about, examples);
+  Command command = commands.add_command("bench", bench_about, bench_examples);
   command.needs_subcommand();
   add_bench_append(command, exit_code);
   add_bench_compression(command, exit_code);

@@ -15,7 +15,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_append_about =
     R"(Measure appending on a store.
 
 Baselines:
@@ -24,12 +24,12 @@ Baselines:
   unordered  the same writer, acknowledging each upload when it lands
   raw        the same objects put by themselves: what the store alone can do)";
 
-constexpr const char* examples =
+constexpr const char* bench_append_examples =
     R"(  varve bench append --store mem://bench --producers 2 --baseline bare --baseline mutex
   varve bench append --store file:///var/tmp --record-bytes 4KiB --baseline raw
   varve bench append --store 'mem://s3like?put=100ms,195ms,274ms' --records-per-second 100 --plot acks.svg)";
 
-struct AppendOptions : BenchOptions {
+struct AppendBenchOptions : BenchOptions {
   std::vector<std::string> baselines;
   std::string plot;
 };
@@ -68,7 +68,7 @@ double best_ratio(const Score& score, const Score& baseline) {
   return speed_beside(score.best(), baseline.way) / speed_beside(baseline.best(), baseline.way);
 }
 
-Result<std::vector<Score>> compete(AppendOptions& options) {
+Result<std::vector<Score>> compete(AppendBenchOptions& options) {
   const auto store = options.prepare();
   if (!store) return store.error();
   const bench::AppendTrial trial{.store = *store, .load = options.load, .writer = options.writer};
@@ -89,7 +89,7 @@ Result<std::vector<Score>> compete(AppendOptions& options) {
   return scores;
 }
 
-nlohmann::ordered_json as_json(const std::vector<Score>& scores, const AppendOptions& options) {
+nlohmann::ordered_json as_json(const std::vector<Score>& scores, const AppendBenchOptions& options) {
   const Score& varve = scores.front();
   const bench::Figures& best = varve.best();
   nlohmann::ordered_json json{{"store", options.store},
@@ -150,7 +150,7 @@ void print_table(const std::vector<Score>& scores) {
              counted(varve.rounds.size(), "round"));
 }
 
-ExitCode plot(const std::vector<Score>& scores, const AppendOptions& options) {
+ExitCode plot(const std::vector<Score>& scores, const AppendBenchOptions& options) {
   std::vector<bench::Curve> curves;
   curves.reserve(scores.size() + 2);
   for (const Score& score : scores) curves.push_back({score.name() + ", acknowledged", score.best().ack_us});
@@ -163,7 +163,7 @@ ExitCode plot(const std::vector<Score>& scores, const AppendOptions& options) {
   return ExitCode::failure;
 }
 
-ExitCode bench_append(AppendOptions& options) {
+ExitCode bench_append(AppendBenchOptions& options) {
   const auto scores = compete(options);
   if (!scores) return report(scores.error());
   if (options.json) {
@@ -177,8 +177,8 @@ ExitCode bench_append(AppendOptions& options) {
 }  // namespace
 
 void add_bench_append(Command& bench, ExitCode& exit_code) {
-  auto options = std::make_shared<AppendOptions>();
-  Command command = bench.add_command("append", about, examples);
+  auto options = std::make_shared<AppendBenchOptions>();
+  Command command = bench.add_command("append", bench_append_about, bench_append_examples);
   add_bench_options(command, *options);
   add_load_options(command, *options);
   command.add("--producers", options->load.producers, "threads that append (default 1)")

@@ -14,7 +14,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_compression_about =
     R"(Measure compression on real bytes, over lines of different speed.
 
 Corpora are made of files that Debian packages have installed here: log files, JSON, source text, files
@@ -22,12 +22,12 @@ that are compressed already; and of random bytes. Each is appended uncompressed,
 `adaptive`: flat out, which gives throughput, and at a rate, which gives how long an acknowledgement takes.
 Lines of a limited speed are simulated over a store in memory.)";
 
-constexpr const char* examples =
+constexpr const char* bench_compression_examples =
     R"(  varve bench compression                                  everything, in some three minutes
   varve bench compression --corpus logs --line 50MB --rounds 3
   varve bench compression --corpus random --line 0 --json   0: a line without limit)";
 
-struct Options {
+struct CompressionBenchOptions {
   std::vector<std::string> corpora;
   std::vector<std::string> lines{"50MB", "500MB", "0"};
   double seconds = 0.8;
@@ -39,42 +39,42 @@ struct Options {
   bool json = false;
 };
 
-struct Way {
+struct Codec {
   const char* name;
   Compression compression;
   int level;
 };
-constexpr Way ways[] = {{"none", Compression::none, 0},
-                        {"lz4", Compression::lz4, 0},
-                        {"zstd 1", Compression::zstd, 1},
-                        {"zstd 3", Compression::zstd, 3},
-                        {"adaptive", Compression::adaptive, 0}};
+constexpr Codec codecs[] = {{"none", Compression::none, 0},
+                            {"lz4", Compression::lz4, 0},
+                            {"zstd 1", Compression::zstd, 1},
+                            {"zstd 3", Compression::zstd, 3},
+                            {"adaptive", Compression::adaptive, 0}};
 
 // A cell's corpus is held, and cut into records, once.
 constexpr std::size_t corpus_bytes_max = std::size_t{16} << 20;
 
-struct Score {
+struct CorpusScore {
   std::string corpus;
   std::string line;
-  Way way{};
+  Codec codec{};
   bench::CompressionFigures flat_out;  // the fastest round
   bench::CompressionFigures at_rate;   // the round with the lowest median
 };
 
-Result<Score> measure(const bench::Corpus& corpus, const std::string& line, const Way& way,
-                      const Options& options, bench::Live& live) {
+Result<CorpusScore> measure(const bench::Corpus& corpus, const std::string& line, const Codec& codec,
+                            const CompressionBenchOptions& options, bench::Live& live) {
   const std::string uri = line == "0" ? "mem://bench" : "mem://bench?bandwidth=" + line;
   const auto store = open_store(uri);
   if (!store) return store.error();
   bench::CompressionTrial trial{.store = *store, .corpus = &corpus, .writer = {}};
   trial.writer.batch_bytes = options.batch_bytes;
   trial.writer.buffered_bytes_max = 24 * options.batch_bytes;
-  trial.writer.compression = way.compression;
-  trial.writer.compression_level = way.level;
+  trial.writer.compression = codec.compression;
+  trial.writer.compression_level = codec.level;
   trial.producers = options.producers;
   trial.bytes_max = options.bytes_max;
   trial.seconds = options.seconds;
-  Score score{.corpus = corpus.name, .line = line, .way = way, .flat_out = {}, .at_rate = {}};
+  CorpusScore score{.corpus = corpus.name, .line = line, .codec = codec, .flat_out = {}, .at_rate = {}};
   for (std::uint32_t round = 0; round < options.rounds; ++round) {
     trial.bytes_per_second = 0;
     auto flat_out = bench::compress_once(trial, live);
@@ -90,19 +90,19 @@ Result<Score> measure(const bench::Corpus& corpus, const std::string& line, cons
   return score;
 }
 
-/// The cells' scores, way by way.
-Result<std::vector<Score>> measure_all(const Options& options) {
+/// The cells' scores, codec by codec.
+Result<std::vector<CorpusScore>> measure_all(const CompressionBenchOptions& options) {
   std::vector<std::string> names = options.corpora;
   if (names.empty()) names.assign(bench::corpus_names().begin(), bench::corpus_names().end());
-  std::vector<Score> scores;
+  std::vector<CorpusScore> scores;
   bench::Live live;
   for (const std::string& name : names) {
     const auto corpus = bench::load_corpus(name, corpus_bytes_max);
     if (!corpus) return corpus.error();
     for (const std::string& line : options.lines) {
-      for (const Way& way : ways) {
-        const RoundProgress progress(fmt::format("{}, line {}, {}", name, line, way.name), live);
-        auto score = measure(*corpus, line, way, options, live);
+      for (const Codec& codec : codecs) {
+        const RoundProgress progress(fmt::format("{}, line {}, {}", name, line, codec.name), live);
+        auto score = measure(*corpus, line, codec, options, live);
         if (!score) return score.error();
         scores.push_back(*std::move(score));
       }
@@ -111,15 +111,15 @@ Result<std::vector<Score>> measure_all(const Options& options) {
   return scores;
 }
 
-/// Of the cell that ends with `adaptive`: its throughput and latency against the best of the fixed ways.
+/// Of the cell that ends with `adaptive`: its throughput and latency against the best of the fixed codecs.
 struct Standing {
   double throughput = 0;
   double latency = 0;
 };
-Standing standing_of(std::span<const Score> cell) {
+Standing standing_of(std::span<const CorpusScore> cell) {
   double fastest = 0;
   std::uint64_t soonest = UINT64_MAX;
-  for (const Score& score : cell.first(cell.size() - 1)) {
+  for (const CorpusScore& score : cell.first(cell.size() - 1)) {
     fastest = std::max(fastest, score.flat_out.bytes_per_second());
     soonest = std::min(soonest, score.at_rate.ack_us.percentile(0.5));
   }
@@ -130,26 +130,27 @@ Standing standing_of(std::span<const Score> cell) {
 
 std::string line_name(const std::string& line) { return line == "0" ? "no limit" : line + "/s"; }
 
-nlohmann::ordered_json as_json(const std::vector<Score>& scores, const Options& options) {
+nlohmann::ordered_json as_json(const std::vector<CorpusScore>& scores,
+                               const CompressionBenchOptions& options) {
   nlohmann::ordered_json json{{"producers", options.producers},
                               {"batch_bytes", options.batch_bytes},
                               {"rounds", options.rounds},
                               {"seconds", options.seconds},
                               {"rate_mb_per_second", options.rate_mb}};
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    const Score& score = scores[i];
+    const CorpusScore& score = scores[i];
     const auto& flat_out = score.flat_out;
     nlohmann::ordered_json row{
         {"corpus", score.corpus},
         {"line", line_name(score.line)},
-        {"way", score.way.name},
+        {"way", score.codec.name},
         {"ratio", flat_out.ratio()},
         {"bytes_per_second", flat_out.bytes_per_second()},
         {"cpu_seconds_per_gib", flat_out.cpu_seconds * (1 << 30) / static_cast<double>(flat_out.bytes)}};
     add_latency(row, "ack", score.at_rate.ack_us);
-    if (score.way.compression == Compression::adaptive) {
+    if (score.codec.compression == Compression::adaptive) {
       const Standing standing =
-          standing_of(std::span(scores).subspan(i + 1 - std::size(ways), std::size(ways)));
+          standing_of(std::span(scores).subspan(i + 1 - std::size(codecs), std::size(codecs)));
       row["throughput_to_best"] = standing.throughput;
       row["ack_p50_to_best"] = standing.latency;
     }
@@ -158,19 +159,19 @@ nlohmann::ordered_json as_json(const std::vector<Score>& scores, const Options& 
   return json;
 }
 
-void print_table(const std::vector<Score>& scores) {
+void print_corpora(const std::vector<CorpusScore>& scores) {
   fmt::print("{:<11} {:<9} {:<9} {:>6} {:>8} {:>10} {:>10} {:>10}\n", "", "line", "", "ratio", "MB/s",
              "CPU s/GiB", "ack p50", "p99");
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    const Score& score = scores[i];
+    const CorpusScore& score = scores[i];
     const auto& flat_out = score.flat_out;
     fmt::print("{:<11} {:<9} {:<9} {:>6.2f} {:>8.0f} {:>10.2f} {:>10} {:>10}", score.corpus,
-               line_name(score.line), score.way.name, flat_out.ratio(), flat_out.bytes_per_second() / 1e6,
+               line_name(score.line), score.codec.name, flat_out.ratio(), flat_out.bytes_per_second() / 1e6,
                flat_out.cpu_seconds * (1 << 30) / static_cast<double>(flat_out.bytes),
                human_micros(score.at_rate.ack_us, 0.5), human_micros(score.at_rate.ack_us, 0.99));
-    if (score.way.compression == Compression::adaptive) {
+    if (score.codec.compression == Compression::adaptive) {
       const Standing standing =
-          standing_of(std::span(scores).subspan(i + 1 - std::size(ways), std::size(ways)));
+          standing_of(std::span(scores).subspan(i + 1 - std::size(codecs), std::size(codecs)));
       fmt::print("  {:.2f} x the fastest, {:.2f} x the lowest p50\n", standing.throughput, standing.latency);
     }
     fmt::print("\n");
@@ -178,13 +179,13 @@ void print_table(const std::vector<Score>& scores) {
   fmt::print("ratio and MB/s flat out, ack at a rate; every record was read back\n");
 }
 
-ExitCode bench_compression(const Options& options) {
+ExitCode bench_compression(const CompressionBenchOptions& options) {
   const auto scores = measure_all(options);
   if (!scores) return report(scores.error());
   if (options.json) {
     print_json(as_json(*scores, options));
   } else {
-    print_table(*scores);
+    print_corpora(*scores);
   }
   return ExitCode::fine;
 }
@@ -192,8 +193,8 @@ ExitCode bench_compression(const Options& options) {
 }  // namespace
 
 void add_bench_compression(Command& bench, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = bench.add_command("compression", about, examples);
+  auto options = std::make_shared<CompressionBenchOptions>();
+  Command command = bench.add_command("compression", bench_compression_about, bench_compression_examples);
   command.add("--corpus", options->corpora, "only this; may be repeated")
       .one_of({bench::corpus_names().begin(), bench::corpus_names().end()})
       .shown_as("logs|json|source|compressed|random");

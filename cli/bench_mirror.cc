@@ -13,13 +13,13 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_mirror_about =
     R"(Measure mirroring a whole log, against raw GETs and PUTs of the same objects.
 
 The log is written first. The mirror verifies each record's checksum and puts in the log's order, within
 its window; the raw copy verifies nothing, and puts in any order. Both copy within one store.)";
 
-constexpr const char* examples =
+constexpr const char* bench_mirror_examples =
     R"(  varve bench mirror --store file:///var/tmp --bytes 1GiB --record-bytes 1KiB
   varve bench mirror --store 'mem://s3like?put=40ms,80ms,150ms&get=30ms,60ms,100ms' --bytes 1GiB)";
 
@@ -103,7 +103,7 @@ ExitCode bench_mirror(MirrorBenchOptions& options) {
 
 void add_bench_mirror(Command& bench, ExitCode& exit_code) {
   auto options = std::make_shared<MirrorBenchOptions>();
-  Command command = bench.add_command("mirror", about, examples);
+  Command command = bench.add_command("mirror", bench_mirror_about, bench_mirror_examples);
   add_bench_options(command, *options);
   add_load_options(command, *options);
   command.add("--in-flight", options->in_flight, "objects that the raw copy has under way (default 64)")

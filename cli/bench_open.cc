@@ -13,13 +13,13 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_open_about =
     R"(Measure opening logs for writing that have so many objects each, and holding one open idly.
 
 Between openings each log gets a record and is closed. Round trips are requests that had to wait for one
 another. (After a crash it takes more: docs/protocol.md, Anchors.))";
 
-constexpr const char* examples =
+constexpr const char* bench_open_examples =
     R"(  varve bench open --store mem://bench --objects 10 --objects 1000000
   varve bench open --store 'mem://s3like?put=100ms,195ms,274ms&get=30ms,60ms,100ms' --objects 1000)";
 
@@ -109,7 +109,7 @@ ExitCode bench_open(OpenOptions& options) {
 
 void add_bench_open(Command& bench, ExitCode& exit_code) {
   auto options = std::make_shared<OpenOptions>();
-  Command command = bench.add_command("open", about, examples);
+  Command command = bench.add_command("open", bench_open_about, bench_open_examples);
   add_bench_options(command, *options);
   command.add("--objects", options->objects, "a log of so many; may be repeated (default 10 and 10000)")
       .between(1, 10'000'000)

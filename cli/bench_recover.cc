@@ -13,13 +13,13 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_recover_about =
     R"(Measure reading a whole log, against raw parallel GETs of the same objects.
 
 The log is written first, and every record of it compared. The reader verifies each record's checksum;
 the raw GETs verify nothing.)";
 
-constexpr const char* examples =
+constexpr const char* bench_recover_examples =
     R"(  varve bench recover --store file:///var/tmp --bytes 1GiB --record-bytes 1KiB
   varve bench recover --store 'mem://s3like?get=30ms,60ms,100ms&bandwidth=1GiB' --bytes 2GiB)";
 
@@ -27,7 +27,7 @@ struct RecoverOptions : BenchOptions {
   ReaderOptions reader = {.from = 0};
 };
 
-struct Rounds {
+struct RecoverRounds {
   std::vector<bench::Figures> read;
   std::vector<bench::Figures> raw;
   double stored_share = 0;  // payload bytes as a share of what is stored
@@ -46,7 +46,7 @@ struct Rounds {
   }
 };
 
-Result<Rounds> measure(RecoverOptions& options) {
+Result<RecoverRounds> measure(RecoverOptions& options) {
   const auto store = options.prepare();
   if (!store) return store.error();
   bench::Live live;
@@ -55,7 +55,7 @@ Result<Rounds> measure(RecoverOptions& options) {
     return bench::WrittenLog::write(*store, options.load, options.writer, live);
   }();
   if (!log) return log.error();
-  Rounds rounds;
+  RecoverRounds rounds;
   for (std::uint32_t round = 1; round <= options.rounds; ++round) {
     const RoundProgress progress(fmt::format("round {} of {}, reading", round, options.rounds), live);
     const auto read = log->read(options.reader, live);
@@ -72,8 +72,8 @@ Result<Rounds> measure(RecoverOptions& options) {
 ExitCode bench_recover(RecoverOptions& options) {
   const auto rounds = measure(options);
   if (!rounds) return report(rounds.error());
-  const bench::Figures& read = Rounds::best(rounds->read);
-  const bench::Figures& raw = Rounds::best(rounds->raw);
+  const bench::Figures& read = RecoverRounds::best(rounds->read);
+  const bench::Figures& raw = RecoverRounds::best(rounds->raw);
   if (options.json) {
     nlohmann::ordered_json json{{"store", options.store},
                                 {"record_bytes", options.record_bytes},
@@ -105,7 +105,7 @@ ExitCode bench_recover(RecoverOptions& options) {
 
 void add_bench_recover(Command& bench, ExitCode& exit_code) {
   auto options = std::make_shared<RecoverOptions>();
-  Command command = bench.add_command("recover", about, examples);
+  Command command = bench.add_command("recover", bench_recover_about, bench_recover_examples);
   add_bench_options(command, *options);
   add_load_options(command, *options);
   command.add("--read-ahead-bytes", options->reader.read_ahead_bytes, "fetched ahead at most (default 64MiB)")

@@ -13,14 +13,14 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_seek_about =
     R"(Count round trips of beginning to read in the middle of logs that have so many objects.
 
 By offset and by time, as `varve cat --from` and `--since` do, and of reading single records, as `varve get`
 does. The logs are made in memory, with one record in each object. Round trips are requests that had to wait
 for one another; the figures are the most that any of the places tried took.)";
 
-constexpr const char* examples =
+constexpr const char* bench_seek_examples =
     R"(  varve bench seek
   varve bench seek --objects 1000000 --samples 20 --json)";
 
@@ -75,7 +75,7 @@ ExitCode bench_seek(SeekOptions& options) {
 
 void add_bench_seek(Command& bench, ExitCode& exit_code) {
   auto options = std::make_shared<SeekOptions>();
-  Command command = bench.add_command("seek", about, examples);
+  Command command = bench.add_command("seek", bench_seek_about, bench_seek_examples);
   command.add("--objects", options->objects, "a log of so many; may be repeated (default 100 to 100000)")
       .between(2, 10'000'000)
       .shown_as("N");

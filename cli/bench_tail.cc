@@ -10,13 +10,13 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* bench_tail_about =
     R"(Measure how long records take to a reader that follows the log.
 
 As in the writer's process, where the writer wakes the reader; or, with --by-polling, as in any other,
 where the reader asks the store every so often.)";
 
-constexpr const char* examples =
+constexpr const char* bench_tail_examples =
     R"(  varve bench tail --store mem://bench
   varve bench tail --store mem://bench --by-polling --poll-ms 10)";
 
@@ -78,7 +78,7 @@ ExitCode bench_tail(TailOptions& options) {
 void add_bench_tail(Command& bench, ExitCode& exit_code) {
   auto options = std::make_shared<TailOptions>();
   options->load.records_per_second = 1000;
-  Command command = bench.add_command("tail", about, examples);
+  Command command = bench.add_command("tail", bench_tail_about, bench_tail_examples);
   add_bench_options(command, *options);
   add_load_options(command, *options);
   command.add("--records-per-second", options->load.records_per_second, "(default 1000)")

@@ -21,7 +21,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* cat_about =
     R"(Print a log's records.
 
 In order, from the log's start, an offset or a time to its end. Every record's checksum is verified.
@@ -30,7 +30,7 @@ Readers disturb nobody: the log may be written and trimmed meanwhile.
 With --cursor NAME it begins where the cursor is (a new one: at the log's start, or as told), and
 moves it over what has been written to standard output: the next time it goes on from there.)";
 
-constexpr const char* examples =
+constexpr const char* cat_examples =
     R"(  varve cat file:///var/tmp/mylog                      every record, one a line
   varve cat file:///var/tmp/mylog --from 100 --count 10 --offsets
   varve cat file:///var/tmp/mylog --since 10m          what came in the last ten minutes
@@ -184,7 +184,7 @@ void check(const CatOptions& options) {
 
 void add_cat(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<CatOptions>();
-  Command command = commands.add_command("cat", about, examples);
+  Command command = commands.add_command("cat", cat_about, cat_examples);
   command.add_log(options->log);
   command.add("--from", options->from, "the first offset to print (the log's start)").shown_as("N");
   command

@@ -19,7 +19,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* cursor_about =
     R"(Keep where a reader has come to, beside the log.
 
 A cursor is a name and an offset: every record below it is done with. It moves forward only, whoever
@@ -30,12 +30,12 @@ moves it from wherever. The log may be trimmed to its cursors, so that nobody mi
   list              print all of them
   delete NAME       forget it)";
 
-constexpr const char* examples =
+constexpr const char* cursor_examples =
     R"(  varve cursor file:///var/tmp/mylog set backup 1200
   varve cat file:///var/tmp/mylog --from $(varve cursor file:///var/tmp/mylog get backup)
   varve cursor file:///var/tmp/mylog list --json)";
 
-struct Options {
+struct CliCursorOptions {
   std::string log;
   std::string action;
   std::string name;
@@ -43,7 +43,7 @@ struct Options {
   bool json = false;
 };
 
-void check(const Options& options) {
+void check(const CliCursorOptions& options) {
   const bool lists = options.action == "list";
   if (lists && !options.name.empty()) refuse_argument("NAME", "list takes none: it prints all cursors");
   if (!lists && options.name.empty()) refuse_argument("NAME", options.action + " needs the cursor's name");
@@ -62,7 +62,7 @@ ExitCode print(const Result<Cursor>& cursor, bool json) {
   return ExitCode::fine;
 }
 
-ExitCode set(const Cursors& cursors, const LogAddress& log, const Options& options) {
+ExitCode set(const Cursors& cursors, const LogAddress& log, const CliCursorOptions& options) {
   // A mistyped offset cannot be taken back, as a cursor moves forward only: it must be in the log.
   const auto there = Reader::open(log, {.from = options.offset});
   if (!there) return report(there.error());
@@ -90,7 +90,7 @@ ExitCode list(const Cursors& cursors, bool json) {
   return ExitCode::fine;
 }
 
-ExitCode cursor(const Options& options) {
+ExitCode cursor(const CliCursorOptions& options) {
   const auto log = resolve_log(options.log);
   if (!log) return report(log.error());
   const auto cursors = Cursors::open(*log);
@@ -105,8 +105,8 @@ ExitCode cursor(const Options& options) {
 }  // namespace
 
 void add_cursor(Command& commands, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = commands.add_command("cursor", about, examples);
+  auto options = std::make_shared<CliCursorOptions>();
+  Command command = commands.add_command("cursor", cursor_about, cursor_examples);
   command.add_log(options->log);
   command.add("ACTION", options->action, "set, get, list or delete")
       .required()

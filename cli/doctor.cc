@@ -20,19 +20,19 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* doctor_about =
     R"(Find out whether a log may live in a store, and how.
 
 Tries what a log needs of it, times requests, and recommends settings. Uses scratch objects under
 .varve-doctor/ and removes them. Takes up to a minute or two, and up to a GiB of traffic; --quick
 takes seconds. Exits with 1 if no log may live there, with 5 if the store cannot be reached.)";
 
-constexpr const char* examples =
+constexpr const char* doctor_examples =
     R"(  varve doctor file:///var/tmp
   varve doctor s3://bucket --records-per-second 5000 --record-bytes 300
   varve doctor s3://bucket/team --quick --json | jq .usable)";
 
-struct Options {
+struct CliDoctorOptions {
   std::string store;
   bool json = false;
   bool quick = false;
@@ -75,7 +75,7 @@ class Bar {
   double part_ = 0;
 };
 
-Result<DoctorReport> diagnose_visibly(const Place& place, const Options& options, bool prices_given,
+Result<DoctorReport> diagnose_visibly(const Place& place, const CliDoctorOptions& options, bool prices_given,
                                       Interruption& interruption) {
   std::stop_source stop;
   interruption.defer([&stop] { stop.request_stop(); });
@@ -91,7 +91,7 @@ Result<DoctorReport> diagnose_visibly(const Place& place, const Options& options
   return diagnose(*place.store, examination);
 }
 
-nlohmann::ordered_json report_json(const DoctorReport& found, const Options& options) {
+nlohmann::ordered_json report_json(const DoctorReport& found, const CliDoctorOptions& options) {
   auto capabilities = nlohmann::ordered_json::array();
   for (const CapabilityReport& one : found.capabilities) {
     capabilities.push_back({{"capability", to_string(one.capability)},
@@ -170,7 +170,7 @@ void print_settings(const RecommendedSettings& settings) {
   fmt::print("  puts_per_second  {:<10}{}\n", settings.puts_per_second, settings.why_puts_per_second);
 }
 
-void print_cost(const MonthlyCost& cost, const Options& options) {
+void print_cost(const MonthlyCost& cost, const CliDoctorOptions& options) {
   fmt::print("\ncost of a month, at {:g} records a second of {:g} bytes, kept {:g} days, read by {:g}\n",
              options.traffic.records_per_second, options.traffic.record_bytes, options.traffic.retained_days,
              options.traffic.readers);
@@ -180,7 +180,7 @@ void print_cost(const MonthlyCost& cost, const Options& options) {
   fmt::print("  ${:<11.2f}in all, by the prices of {}\n", cost.total(), options.prices.source);
 }
 
-void print_human(const DoctorReport& found, const Options& options) {
+void print_human(const DoctorReport& found, const CliDoctorOptions& options) {
   fmt::print("{}\n\n", found.store);
   print_capabilities(found);
   if (!found.latencies.empty()) {
@@ -197,7 +197,7 @@ void print_human(const DoctorReport& found, const Options& options) {
                            : "NO LOG MAY LIVE HERE: what it needs fails, see above and docs/stores.md");
 }
 
-ExitCode doctor(const Options& options, bool prices_given) {
+ExitCode doctor(const CliDoctorOptions& options, bool prices_given) {
   Interruption interruption;  // before the store's threads
   const auto place = place_of(options.store);
   if (!place) return report(place.error());
@@ -215,8 +215,8 @@ ExitCode doctor(const Options& options, bool prices_given) {
 }  // namespace
 
 void add_doctor(Command& commands, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = commands.add_command("doctor", about, examples);
+  auto options = std::make_shared<CliDoctorOptions>();
+  Command command = commands.add_command("doctor", doctor_about, doctor_examples);
   command.add("STORE", options->store, "the store's URI, as in s3://bucket or file:///dir; or a log's in it")
       .required()
       .shown_as("");

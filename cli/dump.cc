@@ -18,12 +18,12 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* dump_about =
     R"(Show one object of a log in words.
 
 Its header, records and index, and what is wrong with it.)";
 
-constexpr const char* examples =
+constexpr const char* dump_examples =
     R"(  varve dump /var/tmp/mylog/wal/00000000000000000064
   varve dump file:///var/tmp/mylog/wal/00000000000000000064
   varve dump "file:///var/tmp/mylog#64")";
@@ -79,7 +79,7 @@ ExitCode dump(const std::string& name) {
 
 void add_dump(Command& commands, ExitCode& exit_code) {
   auto name = std::make_shared<std::string>();
-  Command command = commands.add_command("dump", about, examples);
+  Command command = commands.add_command("dump", dump_about, dump_examples);
   command.add("OBJECT", *name, "a file, an object's URI, or LOG#SEQ").required().shown_as("");
   command.runs([name] { return dump(*name); }, exit_code);
 }

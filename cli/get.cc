@@ -13,13 +13,13 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* get_about =
     R"(Print single records, by their offsets.
 
 Wherever they lie in the log, in a few requests each: the objects around them are not fetched. Their
 checksums are verified. For records in a row there is varve cat.)";
 
-constexpr const char* examples =
+constexpr const char* get_examples =
     R"(  varve get file:///var/tmp/mylog 123456
   varve get file:///var/tmp/mylog 7 123456 99 --offsets
   varve get file:///var/tmp/photos 3 --framing file > 3.jpg)";
@@ -64,7 +64,7 @@ ExitCode get(const GetOptions& options) {
 
 void add_get(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<GetOptions>();
-  Command command = commands.add_command("get", about, examples);
+  Command command = commands.add_command("get", get_about, get_examples);
   command.add_log(options->log);
   command.add("OFFSET", options->wanted, "the records to print, in this order")
       .required()

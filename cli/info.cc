@@ -15,13 +15,13 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* info_about =
     R"(Show what a log holds.
 
 Its offsets, epochs (who took it over, when), objects and bytes, and what the next open would cut
 off. Changes nothing; a writer may be at work meanwhile.)";
 
-constexpr const char* examples =
+constexpr const char* info_examples =
     R"(  varve info file:///var/tmp/mylog
   varve info file:///var/tmp/mylog --json | jq .end_offset)";
 
@@ -86,7 +86,7 @@ ExitCode info(const InfoOptions& options) {
 
 void add_info(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<InfoOptions>();
-  Command command = commands.add_command("info", about, examples);
+  Command command = commands.add_command("info", info_about, info_examples);
   command.add_log(options->log);
   command.add_json(options->json);
   command.runs([options] { return info(*options); }, exit_code);

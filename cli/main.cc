@@ -17,7 +17,7 @@ namespace {
 
 using varve::cli::ExitCode;
 
-constexpr const char* about =
+constexpr const char* main_about =
     R"(Varve: an ordered write-ahead log on object storage.
 
 A LOG is named by its store's URI and its name: s3://bucket/name keeps it in a bucket, with the
@@ -73,7 +73,7 @@ void explain(const CLI::App& app, const CLI::ParseError& error, const std::strin
 }
 
 ExitCode run(int argc, char** argv) {
-  CLI::App app(about, "varve");
+  CLI::App app(main_about, "varve");
   app.formatter(std::make_shared<Summaries>());
   app.footer(footer);
   app.set_version_flag("--version", "varve " VARVE_VERSION);

@@ -22,7 +22,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* mirror_about =
     R"(Copy a log to another place, object by object, and go on from where it was cut off.
 
 The copy is the source's bytes, each checksum verified on the way, in order, so it is a valid log at
@@ -32,11 +32,11 @@ own. The source is only read, and never waits. What the source trims goes here t
 A place that has another log, or something that the source has not, is refused, never merged. A full or
 denied destination is waited for, and said so; so is a source that cannot be reached.)";
 
-constexpr const char* examples =
+constexpr const char* mirror_examples =
     R"(  varve mirror s3://eu/orders s3://us/orders           copies what is there, and ends
   varve mirror s3://eu/orders s3://us/orders --follow  and what will come; Ctrl-C ends it)";
 
-struct Options {
+struct CliMirrorOptions {
   std::string source;
   std::string destination;
   MirrorOptions mirror;
@@ -111,7 +111,7 @@ class Complaints {
   std::thread thread_;
 };
 
-ExitCode mirror(const Options& options) {
+ExitCode mirror(const CliMirrorOptions& options) {
   std::optional<Interruption> interruption;
   interruption.emplace();
   auto source = resolve_log(options.source);
@@ -150,8 +150,8 @@ ExitCode mirror(const Options& options) {
 }  // namespace
 
 void add_mirror(Command& commands, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = commands.add_command("mirror", about, examples);
+  auto options = std::make_shared<CliMirrorOptions>();
+  Command command = commands.add_command("mirror", mirror_about, mirror_examples);
   command.add("source", options->source, "the log to copy: s3://bucket/path, file:///dir/name")
       .shown_as("SRC")
       .required();

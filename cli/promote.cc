@@ -16,7 +16,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* promote_about =
     R"(Make a mirror a log of its own, to be written to.
 
 With --seal SRC the source is sealed first: nothing can be acknowledged there any more, and programs that
@@ -30,12 +30,12 @@ Nothing keeps a source that was not sealed from being written to: make sure that
 
 Stop `varve mirror` first. Cut off anywhere, it can be called again.)";
 
-constexpr const char* examples =
+constexpr const char* promote_examples =
     R"(  varve promote s3://us/orders --dry-run                  where does it end, what may be lost?
   varve promote s3://us/orders --seal s3://eu/orders      nothing is lost
   varve promote s3://us/orders --accept-loss-after 1200)";
 
-struct Options {
+struct CliPromoteOptions {
   std::string mirror;
   std::string source;
   std::optional<Offset> accept_loss_after;
@@ -69,7 +69,7 @@ void print_plan(const Promotion& promotion) {
   }
 }
 
-ExitCode promote(const Options& options) {
+ExitCode promote(const CliPromoteOptions& options) {
   const auto mirror = resolve_log(options.mirror);
   if (!mirror) return report(mirror.error());
   PromoteOptions promoting{.source = {}, .accept_loss_after = options.accept_loss_after};
@@ -94,8 +94,8 @@ ExitCode promote(const Options& options) {
 }  // namespace
 
 void add_promote(Command& commands, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = commands.add_command("promote", about, examples);
+  auto options = std::make_shared<CliPromoteOptions>();
+  Command command = commands.add_command("promote", promote_about, promote_examples);
   command.add("mirror", options->mirror, "the mirror: s3://bucket/path, file:///dir/name")
       .shown_as("DST")
       .required();

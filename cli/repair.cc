@@ -16,7 +16,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* repair_about =
     R"(Mend a log: finish a trim, delete leftovers, rebuild the checkpoint, go on after a loss.
 
 Says what it would do, and does it with --execute. Objects of the log are never touched, good or bad,
@@ -29,12 +29,12 @@ told. If there is a copy of the missing objects, restore them instead. This fenc
 
 Exits with 4 if something is lost that it did not, or could not, go past.)";
 
-constexpr const char* examples =
+constexpr const char* repair_examples =
     R"(  varve repair file:///var/tmp/mylog                    what is there to do?
   varve repair file:///var/tmp/mylog --execute
   varve repair file:///var/tmp/mylog --seal-past-hole-at 1200 --execute)";
 
-struct Options {
+struct CliRepairOptions {
   std::string log;
   RepairOptions repair;
   bool execute = false;
@@ -87,7 +87,7 @@ void print_plan(const RepairPlan& plan, bool executed) {
   }
 }
 
-ExitCode repair(const Options& options) {
+ExitCode repair(const CliRepairOptions& options) {
   const auto log = resolve_log(options.log);
   if (!log) return report(log.error());
   const auto plan = options.execute ? varve::repair(*log, options.repair) : plan_repair(*log, options.repair);
@@ -103,8 +103,8 @@ ExitCode repair(const Options& options) {
 }  // namespace
 
 void add_repair(Command& commands, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = commands.add_command("repair", about, examples);
+  auto options = std::make_shared<CliRepairOptions>();
+  Command command = commands.add_command("repair", repair_about, repair_examples);
   command.add_log(options->log);
   command.add_flag("--execute", options->execute, "do it");
   command

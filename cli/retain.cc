@@ -18,7 +18,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* retain_about =
     R"(Trim a log to what is still wanted of it.
 
   --cursors        lets go of what every cursor is done with
@@ -33,7 +33,7 @@ Where something is trimmed, the log is taken over. A writer that has not closed 
 would be fenced: that is refused without --take-over. (A program that writes can retain by itself:
 varve/retention.h.) Where nothing is to be trimmed, nothing is written and nobody is disturbed.)";
 
-constexpr const char* examples =
+constexpr const char* retain_examples =
     R"(  varve retain file:///var/tmp/mylog --cursors --dry-run       what could go, and who needs the rest?
   varve retain file:///var/tmp/mylog --max-age 7d --max-bytes 100GiB
   varve retain file:///var/tmp/mylog --cursors --idle-cursors ignore:30d)";
@@ -178,7 +178,7 @@ void understand(RetainOptions& options) {
 
 void add_retain(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<RetainOptions>();
-  Command command = commands.add_command("retain", about, examples);
+  Command command = commands.add_command("retain", retain_about, retain_examples);
   command.add_log(options->log);
   command.add_flag("--cursors", options->policy.to_cursors, "let go of what all cursors are done with");
   command.add("--max-age", options->max_age, "keep records so long: 12h, 7d; by the writers' clocks")

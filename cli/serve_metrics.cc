@@ -15,7 +15,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* serve_metrics_about =
     R"(Serve a log's metrics and a page that draws it.
 
 Looks at the log from outside, now and then, whoever writes it and wherever. /metrics is for Prometheus,
@@ -23,12 +23,12 @@ Looks at the log from outside, now and then, whoever writes it and wherever. /me
 look costs on S3 is in docs/operations.md; what a writer sees of itself (latencies, retries) is served
 by `varve append --metrics-port`. Ends with Ctrl-C.)";
 
-constexpr const char* examples =
+constexpr const char* serve_metrics_examples =
     R"(  varve serve-metrics file:///var/tmp/mylog --port 9464
   varve serve-metrics s3://bucket/orders --port 9464 --interval 5min
   curl http://127.0.0.1:9464/metrics)";
 
-struct Options {
+struct ServeMetricsOptions {
   std::string log;
   std::string address = "127.0.0.1";
   std::uint32_t port = 9464;
@@ -37,7 +37,7 @@ struct Options {
 
 constexpr std::uint32_t interval_min_ms = 100;
 
-ExitCode serve(const Options& options) {
+ExitCode serve(const ServeMetricsOptions& options) {
   if (options.interval_ms.value_or(interval_min_ms) < interval_min_ms)
     refuse_argument("--interval", "must be 100ms or more");
   Wakeup stop;  // outlives who may set it
@@ -55,8 +55,8 @@ ExitCode serve(const Options& options) {
 }  // namespace
 
 void add_serve_metrics(Command& commands, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = commands.add_command("serve-metrics", about, examples);
+  auto options = std::make_shared<ServeMetricsOptions>();
+  Command command = commands.add_command("serve-metrics", serve_metrics_about, serve_metrics_examples);
   command.add_log(options->log);
   command.add("--port", options->port, "where to listen; 0: any port that is free")
       .between(0, 65'535)

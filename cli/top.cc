@@ -19,7 +19,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char* about =
+constexpr const char* top_about =
     R"(Watch a log as it lives, or its writer at work.
 
 Of a log: its offsets and how fast they move, its epochs, objects and bytes, where its cursors have come
@@ -30,24 +30,24 @@ Of a writer that serves its metrics (varve append --metrics-port, or varve/expor
 also where an object's time goes, what the store answered, and what the requests cost so far. Asks the
 writer only, not the store. q or Ctrl-C ends it.)";
 
-constexpr const char* examples =
+constexpr const char* top_examples =
     R"(  varve top file:///var/tmp/mylog
   varve top s3://bucket/orders --interval 10s
   varve top http://127.0.0.1:9464                      a writer that serves its metrics there
   varve top file:///var/tmp/mylog --once --json | jq .cursors)";
 
-struct Options {
+struct TopOptions {
   std::string subject;
   std::uint32_t interval_ms = 2'000;
   bool once = false;
   bool json = false;
 };
 
-constexpr std::uint32_t interval_min_ms = 100;
+constexpr std::uint32_t refresh_min_ms = 100;
 
 bool is_writer(const std::string& subject) { return subject.starts_with("http://"); }
 
-ExitCode watch(const Options& options, const Viewer& look, Wakeup& stop) {
+ExitCode watch(const TopOptions& options, const Viewer& look, Wakeup& stop) {
   std::optional<Terminal> terminal;
   if (!options.once && !options.json && Terminal::there_is_one()) terminal.emplace();
   std::string screen;  // as seen last
@@ -76,8 +76,8 @@ ExitCode watch(const Options& options, const Viewer& look, Wakeup& stop) {
   return ExitCode::fine;
 }
 
-ExitCode top(const Options& options) {
-  if (options.interval_ms < interval_min_ms) refuse_argument("--interval", "must be 100ms or more");
+ExitCode top(const TopOptions& options) {
+  if (options.interval_ms < refresh_min_ms) refuse_argument("--interval", "must be 100ms or more");
   Wakeup stop;  // outlives who may set it
   Interruption interruption;
   const Result<Viewer> look =
@@ -90,8 +90,8 @@ ExitCode top(const Options& options) {
 }  // namespace
 
 void add_top(Command& commands, ExitCode& exit_code) {
-  auto options = std::make_shared<Options>();
-  Command command = commands.add_command("top", about, examples);
+  auto options = std::make_shared<TopOptions>();
+  Command command = commands.add_command("top", top_about, top_examples);
   command
       .add("LOG", options->subject,
            "a log's URI, as in s3://bucket/name; or where its writer serves metrics, as in "

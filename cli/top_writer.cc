@@ -22,16 +22,16 @@ struct Counts {
   std::uint64_t bytes;
 };
 
-struct Rates {
+struct WriterRates {
   double records;
   double bytes;
 };
 
-std::optional<Rates> rates_of(const std::optional<Counts>& before, const Counts& now) {
+std::optional<WriterRates> rates_of(const std::optional<Counts>& before, const Counts& now) {
   if (!before || before->records > now.records) return std::nullopt;  // the first look, or another writer
   const double seconds = std::chrono::duration<double>(now.at - before->at).count();
-  return Rates{.records = static_cast<double>(now.records - before->records) / seconds,
-               .bytes = static_cast<double>(now.bytes - before->bytes) / seconds};
+  return WriterRates{.records = static_cast<double>(now.records - before->records) / seconds,
+                     .bytes = static_cast<double>(now.bytes - before->bytes) / seconds};
 }
 
 std::uint64_t number(const Json& writer, const char* name) { return writer.at(name).get<std::uint64_t>(); }
@@ -83,7 +83,7 @@ void add_requests(std::string& text, const Json& writer) {
 }
 
 std::string screen_of(const std::string& url, const std::string& log, const Json& writer,
-                      const std::optional<Rates>& rates) {
+                      const std::optional<WriterRates>& rates) {
   std::string text = fmt::format("{}   {}\n\n", log, url);
   const auto row = [&text](const char* what, const std::string& value) {
     text += fmt::format("  {:<12}{}\n", what, value);
@@ -127,7 +127,7 @@ Viewer viewer_of_writer(const std::string& url) {
     try {
       Json writer = served->at("state");
       const Counts now{.records = number(writer, "records"), .bytes = number(writer, "object_bytes")};
-      const std::optional<Rates> rates = rates_of(*before, now);
+      const std::optional<WriterRates> rates = rates_of(*before, now);
       *before = now;
       const auto log = served->at("log").get<std::string>();
       View view{.screen = screen_of(url, log, writer, rates), .json = {{"log", log}}};

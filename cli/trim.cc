@@ -17,7 +17,7 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* trim_about =
     R"(Give a log a new start, and delete what lies below it.
 
 First the new start is durable in the log, only then anything is deleted: a crash in between costs
@@ -27,7 +27,7 @@ record N stays.
 Takes the log over, as `append` does: a program that writes meanwhile is fenced. (It can trim by
 itself: Writer::trim.))";
 
-constexpr const char* examples =
+constexpr const char* trim_examples =
     R"(  varve trim file:///var/tmp/mylog --before 1000000
   varve trim file:///var/tmp/mylog --before 0          finish deletions that were interrupted)";
 
@@ -87,7 +87,7 @@ ExitCode trim(const CliTrimOptions& options) {
 
 void add_trim(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<CliTrimOptions>();
-  Command command = commands.add_command("trim", about, examples);
+  Command command = commands.add_command("trim", trim_about, trim_examples);
   command.add_log(options->log);
   command.add("--before", options->before, "the offset that the log shall start at").required().shown_as("N");
   command

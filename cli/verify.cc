@@ -17,13 +17,13 @@
 namespace varve::cli {
 namespace {
 
-constexpr const char* about =
+constexpr const char* verify_about =
     R"(Read everything in a log, and say what is wrong.
 
 Every header, record, checksum, chain link and leftover. Changes nothing. Exits with 4 if data is
 damaged or lost.)";
 
-constexpr const char* examples =
+constexpr const char* verify_examples =
     R"(  varve verify file:///var/tmp/mylog
   varve verify file:///var/tmp/mylog --json | jq '.findings[]')";
 
@@ -88,7 +88,7 @@ ExitCode verify(const VerifyOptions& options) {
 
 void add_verify(Command& commands, ExitCode& exit_code) {
   auto options = std::make_shared<VerifyOptions>();
-  Command command = commands.add_command("verify", about, examples);
+  Command command = commands.add_command("verify", verify_about, verify_examples);
   command.add_log(options->log);
   command.add_json(options->json);
   command.runs([options] { return verify(*options); }, exit_code);

@@ -1,5 +1,6 @@
 # varve_check_headers: compiles every header alone. The public ones, as a user would, without src/ on the path;
-# ours with what their target sees. Built by `make check-headers` only.
+# ours with what their target sees. Built by `make check-headers` only. A header whose source is the library's is left out
+# where the library's sources are compiled one by one: the source includes it first (`make check-style`).
 add_custom_target(varve_check_headers)
 add_dependencies(varve_check_headers varve_verify_interface_header_sets)
 
@@ -14,7 +15,13 @@ add_dependencies(varve_check_headers varve_c_header)
 # Every header below `folder` of `target`, included by its path from `include_root`.
 function(varve_check_inner_headers target folder include_root)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${include_root} ${folder}/*.h)
+  get_target_property(joined varve UNITY_BUILD)
+  get_target_property(compiled varve SOURCES)
   foreach(header IN LISTS headers)
+    string(REGEX REPLACE "h$" "cc" source ${include_root}/${header})
+    if(NOT joined AND source IN_LIST compiled)
+      continue()
+    endif()
     set(source ${PROJECT_BINARY_DIR}/inner_headers/${header}.cc)
     file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${header}\"\n")
     list(APPEND sources ${source})

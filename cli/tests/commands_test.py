@@ -81,7 +81,9 @@ class Append(LogTest):
             self.assertEqual(self.varve("cat", log), lines)
             self.assertEqual(self.varve("get", log, "1234"), "line 1234 of many that are much alike\n")
             self.assertIn("3,000 records", self.varve("verify", log))
-            dumped = self.varve("dump", f"{log}#64")
+            # The first of them may have gone alone, too small to shrink.
+            tail = json.loads(self.varve("info", log, "--json"))["tail"]
+            dumped = "".join(self.varve("dump", f"{log}#{seq}") for seq in range(64, tail))
             if compression in ("lz4", "zstd"):
                 self.assertRegex(dumped, rf"compressed +{compression}, from \d+ bytes to \d+ %")
             elif compression == "none":

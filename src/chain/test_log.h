@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <ranges>
 #include <set>
 #include <string>
 #include <utility>
@@ -270,9 +271,11 @@ class TestChain {
     header.created_unix_ms = now_unix_ms_;
     if (headers_.empty()) return header;
     // A writer knows its own seal stored, and has at most W objects beyond what it knows.
-    const std::size_t in_epoch = static_cast<std::size_t>(
-        std::ranges::count_if(headers_, [this](const auto& h) { return h.seq > at_.epoch; }));
-    lag = std::min<std::size_t>({lag, in_epoch, at_.window - 1});
+    const auto in_epoch = [this](const format::Header& known) { return known.seq > at_.epoch; };
+    const auto unknown = headers_ | std::views::reverse |
+                         std::views::take(std::min<std::size_t>(lag, at_.window - 1)) |
+                         std::views::take_while(in_epoch);
+    lag = static_cast<std::size_t>(std::ranges::distance(unknown));
     const format::Header& durable = headers_[headers_.size() - 1 - lag];
     header.anchor = durable.seq;
     header.durable_seq = durable.seq + (durable.kind == format::Kind::seal ? at_.window : 1);

@@ -165,7 +165,7 @@ std::string seen_wrongly(const PlainStore::Objects& objects, const std::string& 
 }
 
 // Sanitizers make each look ten times as dear: there, a part of the damages is tried.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#ifdef VARVE_SANITIZED
 constexpr std::size_t step = 37;
 #else
 constexpr std::size_t step = 1;

@@ -215,7 +215,7 @@ TEST(WriterFaults, AClaimantAsleepForLongerThanATrim) {
 }
 
 // Sanitizers keep shadows of all memory: what is resident is not only ours then.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#ifdef VARVE_SANITIZED
 constexpr bool memory_has_shadows = true;
 #else
 constexpr bool memory_has_shadows = false;

@@ -131,7 +131,7 @@ std::string follow(const LogAddress& log, std::uint64_t seed, Offset from, Offse
   return {};
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef VARVE_SANITIZED
 std::size_t peak_resident_bytes() { return 0; }
 #else
 std::size_t peak_resident_bytes() {
