@@ -34,6 +34,7 @@ class Begin {
   Result<Beginning> anew();
   Result<void> put_first_seal(const Header& first) const;
   Result<Beginning> go_on(const format::Checkpoint& known);
+  Result<std::optional<Header>> stored_last(const format::Checkpoint& known);
 
   const Courier& source_;
   const Courier& destination_;
@@ -146,19 +147,37 @@ Result<void> Begin::put_first_seal(const Header& first) const {
                                           destination_.name_of(first.epoch), first.epoch));
 }
 
-Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
-  const auto ours = header_at(destination_, known.anchor, patience_);
-  if (!ours) return ours.error();
-  if (!*ours) {
-    return Error(Code::corruption, fmt::format("{} is missing, and was copied; mirror to another place",
-                                               destination_.name_of(known.anchor)));
+// What the checkpoint names. It may have come late: then what it names was swept, or was followed by what the
+// source has no longer, and a look tells more. Nothing, if that cannot be told but the destination has what
+// the source begins with: everything from there on was copied, or can be.
+Result<std::optional<Header>> Begin::stored_last(const format::Checkpoint& known) {
+  const auto named = header_at(destination_, known.anchor, patience_);
+  if (!named) return named.error();
+  if (*named) {
+    const auto next = step(chain::position_of(**named), **named);
+    if (!next) return next.error();
+    if (next->seq >= view_.lowest_live()) return *named;
   }
-  const auto theirs = header_at(source_, known.anchor, patience_);
+  const auto whole = reader::look_at(destination_, patience_);
+  if (whole) return std::optional(whole->newest_owned);
+  if (whole.error().code() != Code::corruption) return whole.error();
+  const auto first = header_at(destination_, view_.lowest_live(), patience_);
+  if (!first) return first.error();
+  if (*first && !known.mirror->keeps) return std::optional<Header>();
+  return whole.error().with_context("the mirror " + destination_.name_of_log());
+}
+
+Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
+  const auto ours = stored_last(known);
+  if (!ours) return ours.error();
+  if (!*ours) return anew();
+  const Seq anchor = (*ours)->seq;
+  const auto theirs = header_at(source_, anchor, patience_);
   if (!theirs) return theirs.error();
-  if (*theirs && **theirs != **ours && known.anchor >= view_.lowest_live()) {
+  if (*theirs && **theirs != **ours && anchor >= view_.lowest_live()) {
     return differ(source_, destination_, **theirs, **ours);
   }
-  if (!*theirs && known.anchor >= view_.lowest_live()) {
+  if (!*theirs && anchor >= view_.lowest_live()) {
     return Error(Code::foreign,
                  fmt::format("{} has {}, which {} has not: it is no mirror of that",
                              destination_.name_of_log(), chain::describe(**ours), source_.name_of_log()));
@@ -169,7 +188,8 @@ Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
   MirroringStart start{.next = *next,
                        .history = view_.history,
                        .state = *known.mirror,
-                       .anchor = known.anchor,
+                       .anchor = anchor,
+                       .anchor_is_said = anchor == known.anchor,
                        .swept_below = known.swept_below};
   start.state.source = source_.name_of_log();
   return Beginning{std::move(start), view_};
