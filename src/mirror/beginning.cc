@@ -31,6 +31,8 @@ class Begin {
  private:
   Result<std::optional<format::Checkpoint>> checkpoint() const;
   Result<bool> is_empty() const;
+  Result<void> expect_no_other_log() const;
+  [[nodiscard]] Error another_log(const format::Id& there) const;
   Result<Beginning> anew();
   Result<void> put_first_seal(const Header& first) const;
   Result<Beginning> go_on(const format::Checkpoint& known);
@@ -60,6 +62,27 @@ Result<bool> Begin::is_empty() const {
   return reply->listed.empty() && reply->foreign.empty();
 }
 
+Error Begin::another_log(const format::Id& there) const {
+  return {Code::foreign,
+          fmt::format("{} has log {}, and {} has log {}: no mirror of one another; choose an empty place",
+                      destination_.name_of_log(), to_hex(there), source_.name_of_log(),
+                      to_hex(view_.tail.log_id))};
+}
+
+// Where no checkpoint says whose the objects are, the lowest one does, however damaged the log is.
+Result<void> Begin::expect_no_other_log() const {
+  const auto page = ask(destination_, Request::make(Request::Kind::list, 0, 1), patience_);
+  if (!page) return page.error();
+  if (page->error) return *page->error;
+  if (page->listed.empty()) return {};
+  const auto lowest = header_at(destination_, page->listed.front().seq, patience_);
+  if (!lowest) return lowest.error();
+  if (!*lowest) return {};
+  const bool same = (*lowest)->log_id == view_.tail.log_id && (*lowest)->window == view_.tail.window;
+  if (!same) return another_log((*lowest)->log_id);
+  return {};
+}
+
 Result<Beginning> Begin::run() {
   auto view = reader::look_at(source_, patience_);
   if (!view) return view.error();
@@ -78,14 +101,11 @@ Result<Beginning> Begin::run() {
   if (!*known) known = checkpoint();  // another mirror may have begun it just now
   if (!known) return known.error();
   if (*known && ((*known)->log_id != view_.tail.log_id || (*known)->window != view_.tail.window)) {
-    return Error(
-        Code::foreign,
-        fmt::format("{} has log {}, and {} has log {}: no mirror of one another; choose an empty place",
-                    destination_.name_of_log(), to_hex((*known)->log_id), source_.name_of_log(),
-                    to_hex(view_.tail.log_id)));
+    return another_log((*known)->log_id);
   }
   if (*known && (*known)->mirror) return go_on(**known);
   // Cut off after its first object, and before the checkpoint that says so, it would look like this.
+  if (const auto same = expect_no_other_log(); !same) return same.error();
   const auto whole = reader::look_at(destination_, patience_);
   if (!*known && !whole && whole.error().code() == Code::corruption) return anew();
   if (!*known && whole && whole->tail.log_id == view_.tail.log_id &&

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "chain/test_log.h"
 #include "format/key.h"
 #include "mirror/mirror_test_support.h"
 #include "store/faulty.h"
@@ -195,6 +196,27 @@ TEST(Mirror, OfAnotherLogIsRefused) {
   third.open().put(1);
   const auto refused = Mirror::open(third.address(), destination.address).error();
   EXPECT_EQ(refused.code(), Code::foreign) << refused.message();
+}
+
+// Too damaged to be looked at, and with no checkpoint that says whose it is.
+TEST(Mirror, OfAnotherLogThatIsDamagedIsRefused) {
+  LogBuilder source;
+  source.open().put(1);
+  chain::TestLog other;
+  chain::TestChain chain(other, 4, 1234);
+  for (int i = 0; i < 9; ++i) chain.data(1);
+  other.objects.erase(chain.headers().back().anchor);
+  const Place destination;
+  for (const auto& [seq, object] : other.objects) {
+    ASSERT_TRUE(store::put_if_absent_now(*destination.below, format::wal_key(destination.address.path, seq),
+                                         store::copy_bytes(text_of(object))));
+  }
+  ASSERT_EQ(reader::look_at(courier::Courier(destination.address), {}).error().code(), Code::corruption);
+  const auto stored = stored_in(destination);
+  const auto refused = Mirror::open(source.address(), destination.address);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::foreign) << refused.error().message();
+  EXPECT_EQ(stored_in(destination), stored);
 }
 
 // What repair writes would say that it is a log of its own.
