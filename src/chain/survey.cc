@@ -394,7 +394,9 @@ void Survey::judge_mirror() {
     return entry.seal > *mirrored && (entry.flags & format::flag::promoted) != 0;
   };
   const bool goes_on = view_.newest_owned.kind == Kind::data && view_.newest_owned.epoch > *mirrored;
-  if (goes_on || std::ranges::any_of(view_.history, promoted)) return;
+  // A mirror's seals list the epoch of its checkpoint: it is theirs or one of the last before them.
+  const bool long_ago = !view_.history.empty() && view_.history.front().seal > *mirrored;
+  if (goes_on || long_ago || std::ranges::any_of(view_.history, promoted)) return;
   view_.mirror = view_.checkpoint->mirror;
 }
 
