@@ -183,7 +183,9 @@ Result<std::optional<Header>> Begin::stored_last(const format::Checkpoint& known
   if (whole.error().code() != Code::corruption) return whole.error();
   const auto first = header_at(destination_, view_.lowest_live(), patience_);
   if (!first) return first.error();
-  if (*first && !known.mirror->keeps) return std::optional<Header>();
+  const auto original = header_at(source_, view_.lowest_live(), patience_);
+  if (!original) return original.error();
+  if (*first && *first == *original && !known.mirror->keeps) return std::optional<Header>();
   return whole.error().with_context("the mirror " + destination_.name_of_log());
 }
 
