@@ -23,18 +23,22 @@ class MirrorRig {
     return format::decode_header(source_.objects.at(seq)).value();
   }
 
-  /// A mirror is started, as a program would: where the destination's checkpoint says, else at the beginning.
+  /// A mirror is started, as a program would: behind what the destination's checkpoint names; where that was
+  /// swept since, or the source begins behind it, behind what a survey finds there; else at the beginning.
   void start() {
     const TailView view = view_of(source_);
     MirroringStart start;
     start.history = view.history;
     const auto checkpoint = decoded_checkpoint();
-    if (checkpoint && checkpoint->mirror && source_.objects.contains(checkpoint->anchor)) {
-      const format::Header anchor = header_at(checkpoint->anchor);
-      start.anchor = anchor.seq;
+    const auto stored_last = checkpoint && checkpoint->mirror
+                                 ? header_to_go_on_from(checkpoint->anchor, view.lowest_live())
+                                 : std::nullopt;
+    if (stored_last) {
+      start.anchor = stored_last->seq;
+      start.anchor_is_said = stored_last->seq == checkpoint->anchor;
       start.state = *checkpoint->mirror;
       start.swept_below = checkpoint->swept_below;
-      start.next = step(position_of(anchor), anchor).value();
+      start.next = step(position_of(*stored_last), *stored_last).value();
     } else {
       const format::Header first = header_at(view.lowest_live());
       const Seq seal = first.epoch;
@@ -58,13 +62,15 @@ class MirrorRig {
     if (!mirror_ || !mirror_->can_offer()) return false;
     const auto found = source_.objects.find(mirror_->next().seq);
     if (found == source_.objects.end()) return false;
+    held_[found->first] = found->second;
     const auto offered = mirror_->offer(format::decode_header(found->second).value(), now_);
     if (!offered) throw std::logic_error(offered.error().message());
     collect();
     return true;
   }
 
-  /// One request that was sent is answered: as it should be, or the answer is lost, or the request is.
+  /// One request that was sent is answered: as it should be, or the answer is lost, or the request is on its
+  /// way still when its sender gives it up.
   void answer(std::minstd_rand& random, bool faults) {
     if (sent_.empty()) return;
     const std::size_t index = random() % sent_.size();
@@ -73,6 +79,7 @@ class MirrorRig {
     const auto fate = faults ? random() % 8 : 7;
     std::optional<Error> error;
     if (fate == 0) {
+      late_.push_back(one);
       error = Error(Code::unavailable, "lost").with_outcome(WriteOutcome::unknown);
     } else {
       error = carry_out(one);
@@ -84,15 +91,12 @@ class MirrorRig {
     collect();
   }
 
-  /// What a dead one had sent lands.
+  /// What was given up lands.
   void land_late(std::minstd_rand& random) {
     if (late_.empty()) return;
     const std::size_t index = random() % late_.size();
     carry_out(late_[index]);
     if (random() % 2 == 0) late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(index));
-  }
-  void drop_late_checkpoints() {
-    std::erase_if(late_, [](const Sent& one) { return one.command.kind == CopyCommand::Kind::checkpoint; });
   }
 
   /// Deletes what the trims that were copied leave.
@@ -105,7 +109,12 @@ class MirrorRig {
                    .forget_seals_before_unix_ms = {}});
     drive(destination_, machine.start(), [&](const Reply& reply) { return machine.on(reply); });
     mirror_->swept(below);
+    swept_below_ = std::max(swept_below_, below);
   }
+  /// Below this something of the destination was swept, by whichever mirror.
+  [[nodiscard]] Seq swept_below() const { return swept_below_; }
+  /// What is wanted next is gone at the source.
+  [[nodiscard]] bool trimmed_past() const { return mirror_->next().seq < view_of(source_).lowest_live(); }
 
   [[nodiscard]] std::optional<format::Checkpoint> decoded_checkpoint() const {
     if (!destination_.checkpoint) return std::nullopt;
@@ -122,7 +131,7 @@ class MirrorRig {
       Sent sent{command, {}};
       if (command.kind == CopyCommand::Kind::checkpoint)
         sent.body = format::encode_checkpoint(mirror_->checkpoint());
-      if (command.kind == CopyCommand::Kind::put) sent.body = source_.objects.at(command.seq);
+      if (command.kind == CopyCommand::Kind::put) sent.body = held_.at(command.seq);
       sent_.push_back(std::move(sent));
     }
   }
@@ -132,6 +141,16 @@ class MirrorRig {
     CopyCommand command;
     std::vector<std::byte> body;
   };
+
+  [[nodiscard]] std::optional<format::Header> header_to_go_on_from(Seq anchor, Seq source_begins) {
+    const auto named = destination_.objects.find(anchor);
+    if (named != destination_.objects.end()) {
+      const format::Header header = format::decode_header(named->second).value();
+      if (step(position_of(header), header)->seq >= source_begins) return header;
+    }
+    const auto view = run(destination_, Survey({.want_history = true}));
+    return view ? std::optional(view->newest_owned) : std::nullopt;
+  }
 
   std::optional<Error> carry_out(const Sent& one) {
     switch (one.command.kind) {
@@ -173,6 +192,8 @@ class MirrorRig {
   std::optional<Mirroring> mirror_;
   std::vector<Sent> sent_;
   std::vector<Sent> late_;
+  std::map<Seq, std::vector<std::byte>> held_;
+  Seq swept_below_ = 0;
   std::uint64_t now_ = 0;
 };
 

@@ -23,7 +23,8 @@ Mirroring::Mirroring(MirroringStart start, MirroringOptions options)
       anchor_(start.anchor),
       swept_below_(start.swept_below),
       look_below_(std::numeric_limits<Seq>::max()),
-      said_anchor_(start.anchor) {
+      unsaid_(start.anchor && !start.anchor_is_said),
+      said_anchor_(start.anchor_is_said ? start.anchor : std::nullopt) {
   std::erase_if(history_, [&](const format::EpochEntry& entry) { return entry.seal > next_.epoch; });
   state_.copied_offset = next_.offset;
   if (anchor_) lowest_live_ = state_.begins_seq;

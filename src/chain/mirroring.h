@@ -29,6 +29,7 @@ struct MirroringStart {
   /// The destination's own state. With a newly begun mirror the first object copied is all of it.
   format::MirrorState state;
   std::optional<Seq> anchor = {};  ///< the chain object before `next`, not an ahead seal; none: newly begun
+  bool anchor_is_said = true;      ///< the destination's checkpoint names it
   Seq swept_below = 0;
 };
 

@@ -215,9 +215,11 @@ Survey::Headers::const_iterator Survey::first_with_a_say() const {
 }
 
 // A mirror's copies tell what was stored at the source. So while the log is a mirror, its checkpoint says up
-// to where it is whole; and once it is a log of its own, what was copied too far lies in the void of the seal
-// that made it so, and is not asked. (Where that seal has been trimmed away, it voids nothing: its place may
-// since have been taken by a claimant that slept.)
+// to where it is whole. That may be swept since (a checkpoint that came late), but where it was, a copy near
+// the end tells of the trim, and none was put before all below what that leaves was stored. And once it is a
+// log of its own, what was copied too far lies in the void of the seal that made it so, and is not asked.
+// (Where that seal has been trimmed away, it voids nothing: its place may since have been taken by a claimant
+// that slept.)
 Seq Survey::highest_anchor() const {
   Seq lowest_live = 0;
   for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
@@ -228,8 +230,12 @@ Seq Survey::highest_anchor() const {
   Seq void_end = 0;
   for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
     const auto& [seq, header] = *at;
-    if (!header || (mirrored && header->epoch <= *mirrored)) continue;
-    if (seq < void_end && !planted(Plant::void_anchors_believed)) continue;
+    if (!header || (seq < void_end && !planted(Plant::void_anchors_believed))) continue;
+    if (mirrored && header->epoch <= *mirrored) {
+      const bool trimmed_here = header->lowest_live > anchor && index_of(header->lowest_live);
+      if (trimmed_here && !planted(Plant::mirror_late_believed)) anchor = header->lowest_live;
+      continue;
+    }
     const bool promoted = header->kind == Kind::seal && header->has(format::flag::promoted);
     if (promoted && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
     anchor = planted(Plant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
@@ -388,7 +394,9 @@ void Survey::judge_mirror() {
     return entry.seal > *mirrored && (entry.flags & format::flag::promoted) != 0;
   };
   const bool goes_on = view_.newest_owned.kind == Kind::data && view_.newest_owned.epoch > *mirrored;
-  if (goes_on || std::ranges::any_of(view_.history, promoted)) return;
+  // A mirror's seals list the epoch of its checkpoint: it is theirs or one of the last before them.
+  const bool long_ago = !view_.history.empty() && view_.history.front().seal > *mirrored;
+  if (goes_on || long_ago || std::ranges::any_of(view_.history, promoted)) return;
   view_.mirror = view_.checkpoint->mirror;
 }
 

@@ -308,6 +308,22 @@ TEST(Survey, AnotherLogsObjectAtTheEndIsForeign) {
   EXPECT_EQ(view.error().code(), Code::foreign);
 }
 
+// A mirror's checkpoint that comes when nobody lists the seal that promoted it any more.
+TEST(Survey, ALogPromotedLongAgoIsNoMirrorAgain) {
+  for (const std::size_t since : {std::size_t{0}, std::size_t{3}, format::max_epochs + 9}) {
+    TestLog log;
+    TestChain chain(log, 1);
+    chain.data(1);
+    format::Checkpoint checkpoint = chain.checkpoint();
+    checkpoint.mirror.emplace().copied_offset = 1;
+    log.checkpoint = encode_checkpoint(checkpoint);
+    ASSERT_TRUE(view_of(log).mirror);
+    chain.seal(2, format::flag::promoted);
+    for (std::size_t i = 0; i < since; ++i) chain.seal(3);
+    EXPECT_FALSE(view_of(log).mirror) << since;
+  }
+}
+
 // Whichever request it is from which on the store refuses.
 TEST(Survey, StoreErrorsEndIt) {
   TestLog log;

@@ -31,9 +31,12 @@ class Begin {
  private:
   Result<std::optional<format::Checkpoint>> checkpoint() const;
   Result<bool> is_empty() const;
+  Result<void> expect_no_other_log() const;
+  [[nodiscard]] Error another_log(const format::Id& there) const;
   Result<Beginning> anew();
   Result<void> put_first_seal(const Header& first) const;
   Result<Beginning> go_on(const format::Checkpoint& known);
+  Result<std::optional<Header>> stored_last(const format::Checkpoint& known);
 
   const Courier& source_;
   const Courier& destination_;
@@ -59,6 +62,27 @@ Result<bool> Begin::is_empty() const {
   return reply->listed.empty() && reply->foreign.empty();
 }
 
+Error Begin::another_log(const format::Id& there) const {
+  return {Code::foreign,
+          fmt::format("{} has log {}, and {} has log {}: no mirror of one another; choose an empty place",
+                      destination_.name_of_log(), to_hex(there), source_.name_of_log(),
+                      to_hex(view_.tail.log_id))};
+}
+
+// Where no checkpoint says whose the objects are, the lowest one does, however damaged the log is.
+Result<void> Begin::expect_no_other_log() const {
+  const auto page = ask(destination_, Request::make(Request::Kind::list, 0, 1), patience_);
+  if (!page) return page.error();
+  if (page->error) return *page->error;
+  if (page->listed.empty()) return {};
+  const auto lowest = header_at(destination_, page->listed.front().seq, patience_);
+  if (!lowest) return lowest.error();
+  if (!*lowest) return {};
+  const bool same = (*lowest)->log_id == view_.tail.log_id && (*lowest)->window == view_.tail.window;
+  if (!same) return another_log((*lowest)->log_id);
+  return {};
+}
+
 Result<Beginning> Begin::run() {
   auto view = reader::look_at(source_, patience_);
   if (!view) return view.error();
@@ -77,14 +101,11 @@ Result<Beginning> Begin::run() {
   if (!*known) known = checkpoint();  // another mirror may have begun it just now
   if (!known) return known.error();
   if (*known && ((*known)->log_id != view_.tail.log_id || (*known)->window != view_.tail.window)) {
-    return Error(
-        Code::foreign,
-        fmt::format("{} has log {}, and {} has log {}: no mirror of one another; choose an empty place",
-                    destination_.name_of_log(), to_hex((*known)->log_id), source_.name_of_log(),
-                    to_hex(view_.tail.log_id)));
+    return another_log((*known)->log_id);
   }
   if (*known && (*known)->mirror) return go_on(**known);
   // Cut off after its first object, and before the checkpoint that says so, it would look like this.
+  if (const auto same = expect_no_other_log(); !same) return same.error();
   const auto whole = reader::look_at(destination_, patience_);
   if (!*known && !whole && whole.error().code() == Code::corruption) return anew();
   if (!*known && whole && whole->tail.log_id == view_.tail.log_id &&
@@ -146,19 +167,39 @@ Result<void> Begin::put_first_seal(const Header& first) const {
                                           destination_.name_of(first.epoch), first.epoch));
 }
 
-Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
-  const auto ours = header_at(destination_, known.anchor, patience_);
-  if (!ours) return ours.error();
-  if (!*ours) {
-    return Error(Code::corruption, fmt::format("{} is missing, and was copied; mirror to another place",
-                                               destination_.name_of(known.anchor)));
+// What the checkpoint names. It may have come late: then what it names was swept, or was followed by what the
+// source has no longer, and a look tells more. Nothing, if that cannot be told but the destination has what
+// the source begins with: everything from there on was copied, or can be.
+Result<std::optional<Header>> Begin::stored_last(const format::Checkpoint& known) {
+  const auto named = header_at(destination_, known.anchor, patience_);
+  if (!named) return named.error();
+  if (*named) {
+    const auto next = step(chain::position_of(**named), **named);
+    if (!next) return next.error();
+    if (next->seq >= view_.lowest_live()) return *named;
   }
-  const auto theirs = header_at(source_, known.anchor, patience_);
+  const auto whole = reader::look_at(destination_, patience_);
+  if (whole) return std::optional(whole->newest_owned);
+  if (whole.error().code() != Code::corruption) return whole.error();
+  const auto first = header_at(destination_, view_.lowest_live(), patience_);
+  if (!first) return first.error();
+  const auto original = header_at(source_, view_.lowest_live(), patience_);
+  if (!original) return original.error();
+  if (*first && *first == *original && !known.mirror->keeps) return std::optional<Header>();
+  return whole.error().with_context("the mirror " + destination_.name_of_log());
+}
+
+Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
+  const auto ours = stored_last(known);
+  if (!ours) return ours.error();
+  if (!*ours) return anew();
+  const Seq anchor = (*ours)->seq;
+  const auto theirs = header_at(source_, anchor, patience_);
   if (!theirs) return theirs.error();
-  if (*theirs && **theirs != **ours && known.anchor >= view_.lowest_live()) {
+  if (*theirs && **theirs != **ours && anchor >= view_.lowest_live()) {
     return differ(source_, destination_, **theirs, **ours);
   }
-  if (!*theirs && known.anchor >= view_.lowest_live()) {
+  if (!*theirs && anchor >= view_.lowest_live()) {
     return Error(Code::foreign,
                  fmt::format("{} has {}, which {} has not: it is no mirror of that",
                              destination_.name_of_log(), chain::describe(**ours), source_.name_of_log()));
@@ -169,7 +210,8 @@ Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
   MirroringStart start{.next = *next,
                        .history = view_.history,
                        .state = *known.mirror,
-                       .anchor = known.anchor,
+                       .anchor = anchor,
+                       .anchor_is_said = anchor == known.anchor,
                        .swept_below = known.swept_below};
   start.state.source = source_.name_of_log();
   return Beginning{std::move(start), view_};

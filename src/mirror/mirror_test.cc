@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "chain/test_log.h"
 #include "format/key.h"
 #include "mirror/mirror_test_support.h"
 #include "store/faulty.h"
@@ -137,6 +138,50 @@ TEST(Mirror, ThatWasTrimmedPastSaysSo) {
   EXPECT_THAT(late.error().message(), HasSubstr("below offset 6"));
 }
 
+// One that a mirror which died had sent lands when its successor has swept what it names, in its epoch or
+// later.
+TEST(Mirror, ACheckpointThatComesLateCostsNothing) {
+  for (const bool later_epoch : {false, true}) {
+    for (const bool behind_hole : {false, true}) {
+      SCOPED_TRACE(::testing::Message() << later_epoch << behind_hole);
+      LogBuilder source;
+      std::optional<BuiltWriter> writer(source.open());
+      for (int i = 0; i < 3; ++i) writer->put(2);
+      const Place destination;
+      copied(source, destination);
+      const std::string checkpoint = format::checkpoint_key(destination.address.path);
+      const auto late = store::get_now(*destination.below, checkpoint)->data;
+      const std::vector<std::byte> sent(late.begin(), late.end());
+      for (int i = 0; i < 6; ++i) writer->put(2);
+      copied(source, destination);
+      if (later_epoch) writer.emplace(source.open());
+      for (int i = 0; i < 3; ++i) writer->put(2);
+      writer->trim(15);
+      writer->sweep();
+      copied(source, destination);
+      ASSERT_FALSE(stored_in(destination).contains(6));
+      ASSERT_TRUE(store::put_now(*destination.below, checkpoint, store::copy_bytes(text_of(sent))));
+      if (behind_hole) {
+        const Seq newest = stored_in(destination).rbegin()->first;
+        ASSERT_TRUE(
+            store::remove_now(*destination.below, {format::wal_key(destination.address.path, newest - 1)}));
+      }
+      if (!later_epoch) {
+        const auto view = reader::look_at(courier::Courier(destination.address), {});
+        ASSERT_TRUE(view) << view.error().message();
+        EXPECT_TRUE(view->mirror);
+      }
+      copied(source, destination);
+      EXPECT_TRUE(reader::look_at(courier::Courier(destination.address), {})->mirror);
+      EXPECT_EQ(chain_of(destination.address), chain_of(source.address()));
+      writer->put(1);
+      copied(source, destination);
+      EXPECT_EQ(records_of(destination.address), records_of(source.address()));
+      EXPECT_TRUE(promote(destination.address, {.source = source.address()}));
+    }
+  }
+}
+
 TEST(Mirror, OfAnotherLogIsRefused) {
   LogBuilder source;
   source.open().put(1);
@@ -151,6 +196,27 @@ TEST(Mirror, OfAnotherLogIsRefused) {
   third.open().put(1);
   const auto refused = Mirror::open(third.address(), destination.address).error();
   EXPECT_EQ(refused.code(), Code::foreign) << refused.message();
+}
+
+// Too damaged to be looked at, and with no checkpoint that says whose it is.
+TEST(Mirror, OfAnotherLogThatIsDamagedIsRefused) {
+  LogBuilder source;
+  source.open().put(1);
+  chain::TestLog other;
+  chain::TestChain chain(other, 4, 1234);
+  for (int i = 0; i < 9; ++i) chain.data(1);
+  other.objects.erase(chain.headers().back().anchor);
+  const Place destination;
+  for (const auto& [seq, object] : other.objects) {
+    ASSERT_TRUE(store::put_if_absent_now(*destination.below, format::wal_key(destination.address.path, seq),
+                                         store::copy_bytes(text_of(object))));
+  }
+  ASSERT_EQ(reader::look_at(courier::Courier(destination.address), {}).error().code(), Code::corruption);
+  const auto stored = stored_in(destination);
+  const auto refused = Mirror::open(source.address(), destination.address);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::foreign) << refused.error().message();
+  EXPECT_EQ(stored_in(destination), stored);
 }
 
 // What repair writes would say that it is a log of its own.

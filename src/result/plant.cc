@@ -51,6 +51,7 @@ constexpr std::array names{
     "mirror_stray_seal",
     "mirror_sweeps_unsaid",
     "mirror_anchors_believed",
+    "mirror_late_believed",
     "void_anchors_believed",
     "mirror_opens",
     "retired_opens",

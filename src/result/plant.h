@@ -54,6 +54,7 @@ enum class Plant : std::uint8_t {
   mirror_stray_seal,        ///< a seal is copied without asking whether it is on the chain
   mirror_sweeps_unsaid,     ///< sweeps what the destination's checkpoint still names
   mirror_anchors_believed,  ///< what copies say of the source is believed of the destination
+  mirror_late_believed,     ///< what a mirror's checkpoint names is walked from, though it was swept
   void_anchors_believed,    ///< what lies in a void has a say in where to walk from
   mirror_opens,             ///< a mirror is opened for writing like any log
   retired_opens,            ///< so is a log that goes on elsewhere
