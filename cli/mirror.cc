@@ -47,23 +47,6 @@ struct CliMirrorOptions {
   std::string metrics_address = "127.0.0.1";
 };
 
-nlohmann::ordered_json status_json(const MirrorStatus& status) {
-  nlohmann::ordered_json waiting = nullptr;
-  if (status.waiting_for) waiting = status.waiting_for->message();
-  return {{"copied_offset", status.copied_offset},
-          {"source_end", status.source_end},
-          {"source_seen_unix_ms", status.source_seen_unix_ms},
-          {"records_behind", status.records_behind},
-          {"bytes_behind", status.bytes_behind},
-          {"seconds_behind", status.seconds_behind},
-          {"records", status.records},
-          {"objects", status.objects},
-          {"object_bytes", status.object_bytes},
-          {"swept_objects", status.swept_objects},
-          {"retries", status.retries},
-          {"waiting_for", waiting}};
-}
-
 std::string progress_line(const MirrorStatus& status) {
   std::string line = fmt::format("copied {} ({}), up to offset {}", counted(status.objects, "object"),
                                  human_bytes(status.object_bytes), with_commas(status.copied_offset));
@@ -139,7 +122,7 @@ ExitCode mirror(const CliMirrorOptions& options) {
   interruption.reset();  // it would stop the mirror
   const MirrorStatus status = (*mirror)->status();
   if (options.json) {
-    print_json(status_json(status));
+    print_json(nlohmann::ordered_json::parse(to_json(status)));
   } else if (done) {
     fmt::print("{}\n", progress_line(status));
   }

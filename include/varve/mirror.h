@@ -57,6 +57,10 @@ struct MirrorStatus {
   std::optional<Error> waiting_for = {};  ///< what either store complains of, while it is asked again
 };
 
+/// All of it as JSON, in one line; the fields' names are those of `MirrorStatus`. `waiting_for` is null, or
+/// has `code` and `message`. Bytes that are not UTF-8 are replaced.
+[[nodiscard]] std::string to_json(const MirrorStatus& status);
+
 /// Copies a log's chain, in order, byte for byte, with create-if-absent, every checksum verified on the way;
 /// so the destination is a valid log always, a prefix of the source: it can be read like any other, but is
 /// not opened for writing before it is promoted. Goes on after any crash from what the destination holds. Two

@@ -108,7 +108,7 @@ class Exporter::Impl {
     }
     Json mirrors = Json::array();
     for (const auto& [log, mirror] : mirrors_) {
-      mirrors.push_back({{"log", log}, {"state", exporter::mirror_state(mirror->status())}});
+      mirrors.push_back({{"log", log}, {"state", Json::parse(to_json(mirror->status()))}});
     }
     Json logs = Json::array();
     for (const auto& [log, watch] : logs_) {

@@ -119,19 +119,6 @@ Json point_reader_state(const PointReaderMetrics& metrics) {
           {"requests", requests_state(metrics.requests, metrics.store)}};
 }
 
-Json mirror_state(const MirrorStatus& status) {
-  return {{"copied_offset", status.copied_offset},
-          {"source_end", status.source_end},
-          {"records_behind", status.records_behind},
-          {"bytes_behind", status.bytes_behind},
-          {"seconds_behind", status.seconds_behind},
-          {"records", status.records},
-          {"objects", status.objects},
-          {"object_bytes", status.object_bytes},
-          {"retries", status.retries},
-          {"waiting_for", error_state(status.waiting_for)}};
-}
-
 Json log_state(const LogView& view) {
   Json cursors = Json::array();
   for (const Cursor& cursor : view.cursors) {

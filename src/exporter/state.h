@@ -5,7 +5,6 @@
 #include <string>
 
 #include "exporter/log_watch.h"
-#include "varve/mirror.h"
 #include "varve/reader.h"
 #include "varve/writer.h"
 
@@ -14,7 +13,6 @@ namespace varve::exporter {
 [[nodiscard]] nlohmann::ordered_json writer_state(const WriterStatus& status, const WriterMetrics& metrics);
 [[nodiscard]] nlohmann::ordered_json reader_state(const ReaderMetrics& metrics);
 [[nodiscard]] nlohmann::ordered_json point_reader_state(const PointReaderMetrics& metrics);
-[[nodiscard]] nlohmann::ordered_json mirror_state(const MirrorStatus& status);
 [[nodiscard]] nlohmann::ordered_json log_state(const LogView& view);
 
 }  // namespace varve::exporter

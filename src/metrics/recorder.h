@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 
+#include "metrics/counter.h"
 #include "varve/metrics.h"
 
 namespace varve::metrics {
@@ -19,28 +19,27 @@ inline constexpr std::array<std::uint64_t, 20> latency_bounds_us{
 
 inline constexpr std::array<std::uint64_t, 11> percent_bounds{1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
 
-/// Thread-safe. Each number is on its own; nothing is published through them, so all accesses are
-/// relaxed. Filled once for an object or a request: a lock prefix does not matter there.
+/// Thread-safe. Filled once for an object or a request: a lock prefix does not matter there.
 template <const auto& bounds>
 class Recorder {
  public:
   void record(std::uint64_t value) noexcept {
     const auto range =
         static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin());
-    counts_[range].fetch_add(1, std::memory_order_relaxed);
-    sum_.fetch_add(value, std::memory_order_relaxed);
+    counts_[range].add();
+    sum_.add(value);
   }
 
   [[nodiscard]] Histogram snapshot() const {
-    Histogram histogram{.upper_bounds = bounds, .counts = {}, .sum = sum_.load(std::memory_order_relaxed)};
+    Histogram histogram{.upper_bounds = bounds, .counts = {}, .sum = sum_.value()};
     histogram.counts.reserve(counts_.size());
-    for (const auto& count : counts_) histogram.counts.push_back(count.load(std::memory_order_relaxed));
+    for (const Counter& count : counts_) histogram.counts.push_back(count.value());
     return histogram;
   }
 
  private:
-  std::array<std::atomic<std::uint64_t>, bounds.size() + 1> counts_{};
-  std::atomic<std::uint64_t> sum_{0};
+  std::array<Counter, bounds.size() + 1> counts_{};
+  Counter sum_;
 };
 
 using PercentRecorder = Recorder<percent_bounds>;

@@ -1,28 +1,15 @@
 // Mirrors of logs in stores: what is copied and what is not, whatever happens on the way.
 #include "varve/mirror.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <thread>
 
 #include "chain/test_log.h"
 #include "format/key.h"
 #include "mirror/mirror_test_support.h"
-#include "store/faulty.h"
-#include "varve/inspect.h"
 #include "varve/repair.h"
-#include "varve/writer.h"
 
 namespace varve {
 namespace {
-
-using store::Fault;
-using store::FaultyStore;
-using store::RequestKind;
-using testing::BuiltWriter;
-using ::testing::HasSubstr;
-using testing::LogBuilder;
 
 TEST(Mirror, IsByteForByteWhatTheSourceHas) {
   LogBuilder source;
@@ -92,7 +79,7 @@ TEST(Mirror, IsReadableBeforeTheTrimItBeganWithIsCopied) {
   for (int i = 0; i < 12; ++i) writer.put(2);
   writer.trim(9);
   writer.sweep();
-  const auto below = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+  const auto below = faulty_store();
   const Place destination(below);
   // The first object lands, and the checkpoint that tells of it; then nothing more.
   below->add(
@@ -312,7 +299,7 @@ TEST(Mirror, WaitsForADestinationThatIsFullAndSaysSo) {
   LogBuilder source;
   BuiltWriter writer = source.open();
   for (int i = 0; i < 5; ++i) writer.put(2);
-  const auto below = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+  const auto below = faulty_store();
   const Place destination(below);
   auto mirror = Mirror::open(source.address(), destination.address);
   below->add({.request = RequestKind::put_if_absent, .fault = Fault::fail, .times = store::for_good});
@@ -345,7 +332,7 @@ TEST(Mirror, CutOffAnywhereGoesOn) {
       for (std::uint64_t k = 0; k < 25; ++k) {
         SCOPED_TRACE(::testing::Message()
                      << static_cast<int>(kind) << ' ' << static_cast<int>(fault) << ' ' << k);
-        const auto below = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+        const auto below = faulty_store();
         const Place destination(below);
         // From the k-th on everything fails: to the store it looks as if the mirror was killed.
         below->add({.request = kind, .fault = fault, .skip = k, .times = store::for_good});
@@ -384,7 +371,7 @@ TEST(Mirror, HoldsNoMoreThanItMay) {
   LogBuilder source(16);
   BuiltWriter writer = source.open();
   for (int i = 0; i < 24; ++i) writer.put(1, 400'000);
-  const auto below = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+  const auto below = faulty_store();
   const Place destination(below);
   auto mirror = Mirror::open(source.address(), destination.address, {.bytes_max = std::size_t{1} << 20});
   ASSERT_TRUE(mirror);

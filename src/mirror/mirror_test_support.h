@@ -1,6 +1,7 @@
-// For the tests of mirrors: places to mirror to, and what is in them.
+// What the tests of mirrors open with: sources, places to mirror to, faults, and what is in them.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -13,11 +14,26 @@
 #include "reader/place.h"
 #include "store/blocking.h"
 #include "store/bytes.h"
+#include "store/faulty.h"
 #include "store/memory/memory_store.h"
+#include "varve/inspect.h"
 #include "varve/mirror.h"
 #include "varve/reader.h"
+#include "varve/writer.h"
 
 namespace varve {
+
+using store::Fault;
+using store::FaultyStore;
+using store::RequestKind;
+using testing::BuiltWriter;
+using ::testing::HasSubstr;
+using testing::LogBuilder;
+
+/// A store in memory, for faults to be put into.
+[[nodiscard]] inline std::shared_ptr<FaultyStore> faulty_store() {
+  return std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+}
 
 /// An empty place.
 struct Place {

@@ -1,21 +1,8 @@
 // Promotion: what may be acknowledged where, before and after, and what becomes of the old source.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "mirror/mirror_test_support.h"
-#include "store/faulty.h"
-#include "varve/inspect.h"
-#include "varve/writer.h"
 
 namespace varve {
 namespace {
-
-using store::Fault;
-using store::FaultyStore;
-using store::RequestKind;
-using testing::BuiltWriter;
-using ::testing::HasSubstr;
-using testing::LogBuilder;
 
 Offset append_to(const LogAddress& log) {
   auto writer = Writer::open(log);
@@ -137,8 +124,8 @@ TEST(Promotion, CutOffAnywhereIsCalledAgain) {
          {RequestKind::put_if_absent, RequestKind::put, RequestKind::get, RequestKind::list}) {
       for (std::uint64_t k = 0; k < 9; ++k) {
         SCOPED_TRACE(::testing::Message() << at_source << ' ' << static_cast<int>(kind) << ' ' << k);
-        const auto there = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
-        const auto here = std::make_shared<FaultyStore>(std::make_shared<store::MemoryStore>("there"));
+        const auto there = faulty_store();
+        const auto here = faulty_store();
         LogBuilder source({there, "log"}, 4);
         BuiltWriter writer = source.open();
         for (int i = 0; i < 3; ++i) writer.put(2);

@@ -1,50 +1,45 @@
 // What a point reader has done, counted for a read at a time.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "metrics/counter.h"
 #include "varve/metrics.h"
 
 namespace varve::reader {
 
-/// Counted by the threads that read, read by any. Each number is on its own, so all accesses are relaxed.
+/// Counted by the threads that read, read by any.
 class alignas(64) PointProgress {
  public:
   void found(std::uint64_t bytes) noexcept {
-    add(records_, 1);
-    add(record_bytes_, bytes);
+    records_.add();
+    record_bytes_.add(bytes);
   }
-  void failed() noexcept { add(failures_, 1); }
-  void knew_object() noexcept { add(cache_hits_, 1); }
-  void searched() noexcept { add(searches_, 1); }
-  void looked() noexcept { add(looks_, 1); }
-  void damaged() noexcept { add(checksum_failures_, 1); }
+  void failed() noexcept { failures_.add(); }
+  void knew_object() noexcept { cache_hits_.add(); }
+  void searched() noexcept { searches_.add(); }
+  void looked() noexcept { looks_.add(); }
+  void damaged() noexcept { checksum_failures_.add(); }
 
   /// Into the fields that are known here.
   void fill(PointReaderMetrics& metrics) const {
-    metrics.records = records_.load(std::memory_order_relaxed);
-    metrics.record_bytes = record_bytes_.load(std::memory_order_relaxed);
-    metrics.failures = failures_.load(std::memory_order_relaxed);
-    metrics.cache_hits = cache_hits_.load(std::memory_order_relaxed);
-    metrics.searches = searches_.load(std::memory_order_relaxed);
-    metrics.looks = looks_.load(std::memory_order_relaxed);
-    metrics.checksum_failures = checksum_failures_.load(std::memory_order_relaxed);
+    metrics.records = records_.value();
+    metrics.record_bytes = record_bytes_.value();
+    metrics.failures = failures_.value();
+    metrics.cache_hits = cache_hits_.value();
+    metrics.searches = searches_.value();
+    metrics.looks = looks_.value();
+    metrics.checksum_failures = checksum_failures_.value();
   }
 
  private:
-  using Counter = std::atomic<std::uint64_t>;
-  static void add(Counter& counter, std::uint64_t value) noexcept {
-    counter.fetch_add(value, std::memory_order_relaxed);
-  }
-
-  Counter records_{0};
-  Counter record_bytes_{0};
-  Counter failures_{0};
-  Counter cache_hits_{0};
-  Counter searches_{0};
-  Counter looks_{0};
-  Counter checksum_failures_{0};
+  metrics::Counter records_;
+  metrics::Counter record_bytes_;
+  metrics::Counter failures_;
+  metrics::Counter cache_hits_;
+  metrics::Counter searches_;
+  metrics::Counter looks_;
+  metrics::Counter checksum_failures_;
 };
 
 }  // namespace varve::reader

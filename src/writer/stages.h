@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "format/header.h"
+#include "metrics/counter.h"
 #include "metrics/recorder.h"
 #include "varve/metrics.h"
 #include "writer/batch.h"
@@ -19,8 +20,7 @@ struct Course {
   std::optional<Clock::time_point> stored = {};
 };
 
-/// Filled by the pilot and the acknowledger, for an object at a time; read by any thread. Each number is
-/// on its own, so all accesses are relaxed.
+/// Filled by the pilot and the acknowledger, for an object at a time; read by any thread.
 class alignas(cache_line_bytes) Stages {
  public:
   /// It leaves for the store, `queued_ms` after its first record was appended.
@@ -31,8 +31,8 @@ class alignas(cache_line_bytes) Stages {
   /// It was compressed with `codec`, or tried: `none`.
   void packed(format::Codec codec, std::chrono::nanoseconds took) noexcept {
     compress_.record_span(took);
-    if (codec == format::Codec::lz4) add(lz4_objects_, 1);
-    if (codec == format::Codec::zstd) add(zstd_objects_, 1);
+    if (codec == format::Codec::lz4) lz4_objects_.add();
+    if (codec == format::Codec::zstd) zstd_objects_.add();
   }
 
   /// The store has it. Counted once, at the first word of that.
@@ -47,48 +47,43 @@ class alignas(cache_line_bytes) Stages {
                     std::uint64_t object_bytes, std::uint64_t batch_bytes) noexcept {
     stored(course);
     order_wait_.record_span(Course::Clock::now() - *course.stored);
-    add(records_, records);
-    add(record_bytes_, record_bytes);
-    add(objects_, 1);
-    add(object_bytes_, object_bytes);
+    records_.add(records);
+    record_bytes_.add(record_bytes);
+    objects_.add();
+    object_bytes_.add(object_bytes);
     if (records > 0) batch_fill_.record(record_bytes * 100 / batch_bytes);
   }
 
   /// Handed to the acknowledger so long ago; its callbacks have run.
   void told(std::chrono::nanoseconds after) noexcept { callback_.record_span(after); }
 
-  void slowed_down() noexcept { add(slowdowns_, 1); }
+  void slowed_down() noexcept { slowdowns_.add(); }
 
   /// Into the fields that are known here.
   void fill(WriterMetrics& metrics) const {
-    metrics.records = records_.load(std::memory_order_relaxed);
-    metrics.record_bytes = record_bytes_.load(std::memory_order_relaxed);
-    metrics.objects = objects_.load(std::memory_order_relaxed);
-    metrics.object_bytes = object_bytes_.load(std::memory_order_relaxed);
+    metrics.records = records_.value();
+    metrics.record_bytes = record_bytes_.value();
+    metrics.objects = objects_.value();
+    metrics.object_bytes = object_bytes_.value();
     metrics.batch_fill_percent = batch_fill_.snapshot();
     metrics.queue_us = queue_.snapshot();
     metrics.upload_us = upload_.snapshot();
     metrics.compress_us = compress_.snapshot();
-    metrics.lz4_objects = lz4_objects_.load(std::memory_order_relaxed);
-    metrics.zstd_objects = zstd_objects_.load(std::memory_order_relaxed);
+    metrics.lz4_objects = lz4_objects_.value();
+    metrics.zstd_objects = zstd_objects_.value();
     metrics.order_wait_us = order_wait_.snapshot();
     metrics.callback_us = callback_.snapshot();
-    metrics.slowdowns = slowdowns_.load(std::memory_order_relaxed);
+    metrics.slowdowns = slowdowns_.value();
   }
 
  private:
-  using Counter = std::atomic<std::uint64_t>;
-  static void add(Counter& counter, std::uint64_t value) noexcept {
-    counter.fetch_add(value, std::memory_order_relaxed);
-  }
-
-  Counter records_{0};
-  Counter record_bytes_{0};
-  Counter objects_{0};
-  Counter object_bytes_{0};
-  Counter slowdowns_{0};
-  Counter lz4_objects_{0};
-  Counter zstd_objects_{0};
+  metrics::Counter records_;
+  metrics::Counter record_bytes_;
+  metrics::Counter objects_;
+  metrics::Counter object_bytes_;
+  metrics::Counter slowdowns_;
+  metrics::Counter lz4_objects_;
+  metrics::Counter zstd_objects_;
   metrics::PercentRecorder batch_fill_;
   metrics::LatencyRecorder queue_;
   metrics::LatencyRecorder compress_;

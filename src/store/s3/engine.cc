@@ -95,7 +95,7 @@ void Engine::send(OperationId id, Pursuit& pursuit, bool duplicate, Moment now) 
   const AttemptId attempt = next_attempt_++;
   const bool background = pursuit.operation->background();
   effort_.sent(pursuit.operation->kind());
-  if (duplicate) Effort::count(effort_.hedges);
+  if (duplicate) effort_.hedges.add();
   attempts_.emplace(attempt,
                     Attempt{.operation = id, .sent = now, .background = background, .duplicate = duplicate});
   pursuit.outstanding.push_back(attempt);
@@ -161,7 +161,7 @@ void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
     case Next::done:
       pacing_.succeeded();
       if (pursuit.hedged) hedging_.settled(*pursuit.hedged, attempt.duplicate);
-      if (attempt.duplicate) Effort::count(effort_.hedges_won);
+      if (attempt.duplicate) effort_.hedges_won.add();
       return succeed(id, now);
     case Next::more:
       pacing_.succeeded();
@@ -217,13 +217,13 @@ void Engine::try_again(OperationId id, Pursuit& pursuit, const Verdict& verdict,
 void Engine::count_retry(Next why) {
   switch (why) {
     case Next::throttled:
-      return Effort::count(effort_.throttled);
+      return effort_.throttled.add();
     case Next::credentials:
-      return Effort::count(effort_.credentials);
+      return effort_.credentials.add();
     case Next::clock:
-      return Effort::count(effort_.clock);
+      return effort_.clock.add();
     default:
-      return Effort::count(effort_.failed);
+      return effort_.failed.add();
   }
 }
 
