@@ -18,12 +18,12 @@ struct MirrorOptions {
   /// begin where the mirror did. Fixed when a mirror begins.
   bool keep_trimmed = false;
 
-  /// Bytes of objects that are held at most, fetched ahead or on their way, however far behind the mirror is
-  /// (two objects always may be). At least 1 MiB.
+  /// Bytes of objects that are held at most, fetched ahead (a quarter) or on their way, however far behind
+  /// the mirror is (one object beyond it, and two always, may be). At least 1 MiB.
   std::size_t bytes_max = std::size_t{256} << 20;
 
   /// How many GETs at the source are in flight at most. 1 to 256. PUTs: as many as the log's window.
-  std::uint32_t fetch_objects = 16;
+  std::uint32_t fetch_objects = 64;
 
   /// While following: how long after finding nothing new the source is asked again, as in `ReaderOptions`.
   std::uint32_t poll_ms = 100;

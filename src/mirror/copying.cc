@@ -30,6 +30,9 @@ constexpr std::uint32_t doubts_max = 3;
 constexpr auto time_to_stop = std::chrono::seconds(2);
 // After how long a source that fails is asked again.
 constexpr auto rest_of_source = std::chrono::milliseconds(500);
+// Of the memory, what may be fetched ahead; the rest is for copies on their way: a GET takes less time than a
+// PUT, and waits for nothing.
+constexpr std::size_t ahead_share = 4;
 // Deletions are for another time if the destination does not answer in this.
 constexpr auto time_to_sweep = std::chrono::seconds(30);
 
@@ -55,7 +58,7 @@ Copying::Copying(courier::Courier source, courier::Courier destination, const Mi
                   .checkpoint_every_objects = options.checkpoint_every_objects,
                   .retry = {},
                   .jitter_seed = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count())}),
-      read_ahead_(source_, {.bytes = options.bytes_max / 2,
+      read_ahead_(source_, {.bytes = options.bytes_max / ahead_share,
                             .objects = options.fetch_objects,
                             .give_up_ms = options.give_up_ms}),
       polling_(options.poll_ms, options.poll_max_ms),
@@ -152,8 +155,10 @@ Result<void> Copying::expect_nothing_more() {
                            destination_.name_of(seq), source_.name_of_log()));
 }
 
+std::size_t Copying::held_bytes_max() const { return options_.bytes_max - options_.bytes_max / ahead_share; }
+
 bool Copying::has_room() const {
-  return mirroring_.can_offer() && (held_bytes_ <= options_.bytes_max / 2 || copies_.empty());
+  return mirroring_.can_offer() && (held_bytes_ <= held_bytes_max() || copies_.empty());
 }
 
 // Answers that have come; the token tells when more have.

@@ -61,6 +61,7 @@ class Copying {
   void source_is_well();
   Result<void> complain_of_source(const Error& error);
   Result<chain::TailView> look();
+  [[nodiscard]] std::size_t held_bytes_max() const;
   [[nodiscard]] bool has_room() const;
   bool take_stop();
   Result<void> expect_nothing_more();

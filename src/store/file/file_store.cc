@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "result/no_memory.h"
 #include "result/plant.h"
 #include "store/bytes.h"
 #include "store/descriptor.h"
@@ -22,6 +23,10 @@ namespace {
 
 /// Enough to keep several syncs in flight, which disks and file systems batch.
 constexpr std::size_t worker_count = 8;
+
+/// What was read and let go of waits for the next reads, up to so much: fresh memory costs more than reading
+/// into it.
+constexpr std::size_t kept_bytes_max = std::size_t{64} << 20;
 
 /// A failure once the object may have its name: it may be seen, and may last or not.
 Error after_naming(const Error& error) { return error.with_outcome(WriteOutcome::unknown); }
@@ -44,8 +49,9 @@ Result<void> in_a_directory_that_stays(const Write& write) {
                written.error().message() + "; its directory cannot be made, or vanishes again and again");
 }
 
-Result<Bytes> read_range(int fd, ByteRange range, const std::string& path) {
-  auto memory = std::make_shared_for_overwrite<std::byte[]>(range.length);
+Result<Bytes> read_range(int fd, ByteRange range, const std::string& path, BodyMemory& stock) {
+  std::shared_ptr<std::byte[]> memory = stock.take(range.length);
+  if (!memory) return no_memory();
   std::size_t filled = 0;
   while (filled < range.length) {
     const ssize_t count =
@@ -62,7 +68,10 @@ Result<Bytes> read_range(int fd, ByteRange range, const std::string& path) {
 }  // namespace
 
 FileStore::FileStore(std::string root)
-    : root_(std::move(root)), directories_(root_), workers_(worker_count) {}
+    : root_(std::move(root)),
+      directories_(root_),
+      memory_(BodyMemory::create(kept_bytes_max)),
+      workers_(worker_count) {}
 
 FileStore::~FileStore() { workers_.stop(); }
 
@@ -170,7 +179,7 @@ Result<Bytes> FileStore::do_get(const std::string& key, ByteRange range) const {
     return file_error(errno == ENOTDIR ? ENOENT : errno, "open", path);
   }
   if (!S_ISREG(status.st_mode)) return file_error(ENOENT, "open", path);
-  return read_range(file.get(), clamp(range, static_cast<std::uint64_t>(status.st_size)), path);
+  return read_range(file.get(), clamp(range, static_cast<std::uint64_t>(status.st_size)), path, *memory_);
 }
 
 Result<std::vector<RemoveFailure>> FileStore::do_remove(const std::vector<std::string>& keys) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "store/file/directory.h"
+#include "store/mapped_memory.h"
 #include "store/uri.h"
 #include "store/workers.h"
 #include "varve/store.h"
@@ -51,6 +52,7 @@ class FileStore final : public Store {
   Directories directories_;
   std::mutex staging_mutex_;
   bool swept_ = false;
+  const std::shared_ptr<BodyMemory> memory_;  // for what is read
   Workers workers_;
 };
 
