@@ -34,7 +34,8 @@ denied destination is waited for, and said so; so is a source that cannot be rea
 
 constexpr const char* mirror_examples =
     R"(  varve mirror s3://eu/orders s3://us/orders           copies what is there, and ends
-  varve mirror s3://eu/orders s3://us/orders --follow  and what will come; Ctrl-C ends it)";
+  varve mirror s3://eu/orders s3://us/orders --follow  and what will come; Ctrl-C ends it
+  varve mirror s3://us/orders s3://eu/orders --attach  after a promotion: the old source as a mirror)";
 
 struct CliMirrorOptions {
   std::string source;
@@ -146,6 +147,9 @@ void add_mirror(Command& commands, ExitCode& exit_code) {
   command.add_flag("--keep", options->mirror.keep_trimmed,
                    "keep what the source trims; readers of the copy begin where\n"
                    "the copy does. Decided when a mirror begins");
+  command.add_flag("--attach", options->mirror.attach,
+                   "DST is a log of its own, and all of it the beginning of SRC:\n"
+                   "make it a mirror. Whoever writes there is fenced");
   command.add("--bytes-max", options->mirror.bytes_max, "memory for objects on their way")
       .shown_as("SIZE")
       .in_bytes(std::uint64_t{1} << 20, std::uint64_t{1} << 40);

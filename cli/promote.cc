@@ -21,8 +21,8 @@ constexpr const char* promote_about =
 
 With --seal SRC the source is sealed first: nothing can be acknowledged there any more, and programs that
 open it for writing are told that it goes on elsewhere. What is left of it is copied, so nothing is lost.
-If the source was sealed before, by a promotion that was cut off or by that of another mirror, the
-command says so and does nothing until you name the source's end: --accept-loss-after N.
+The old source can be made a mirror of the new log: varve mirror NEW OLD --attach. If the source was
+sealed before for another mirror, the log goes on there, and the command says so and does nothing.
 
 Where the source cannot be reached, what it holds beyond the mirror is lost. This command says how much
 is known of that, and does nothing until you name the mirror's end: --accept-loss-after N.
@@ -105,7 +105,7 @@ void add_promote(Command& commands, ExitCode& exit_code) {
       .add("--accept-loss-after", options->accept_loss_after,
            "without --seal: give up what the source holds from offset N\n"
            "on, which must be where the mirror ends; with it: the source\n"
-           "was sealed before, ends there, and has no other mirror in use")
+           "was sealed for another mirror, ends there, and that is lost")
       .shown_as("N");
   command.add_flag("--dry-run", options->dry_run, "only say what is known");
   command.add_json(options->json);

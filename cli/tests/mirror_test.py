@@ -5,7 +5,7 @@ import subprocess
 import time
 import unittest
 
-from command import CORRUPTION, FAILURE, FENCED, FINE, OUT_OF_RANGE, PATIENCE_S, USAGE, VARVE, LogTest
+from command import CORRUPTION, FENCED, FINE, OUT_OF_RANGE, PATIENCE_S, USAGE, VARVE, LogTest
 
 
 class Mirror(LogTest):
@@ -46,7 +46,7 @@ class Mirror(LogTest):
         self.varve("append", self.copy, input="two\n", exits=FENCED)
         self.assertIn("varve promote", self.stderr)
 
-    def test_promotion_with_the_source(self):
+    def test_promotion_with_the_source_and_back(self):
         self.append("one")
         self.mirror()
         self.append("two")
@@ -55,8 +55,10 @@ class Mirror(LogTest):
         self.varve("append", self.log, input="lost?\n", exits=FENCED)
         self.varve("append", self.copy, input="three\n")
         self.assertEqual(self.varve("cat", self.copy), "one\ntwo\nthree\n")
-        self.varve("mirror", self.copy, self.log, exits=FAILURE)
-        self.assertIn("was promoted", self.stderr)
+        self.varve("mirror", self.copy, self.log, exits=FENCED)
+        self.assertIn("--attach", self.stderr)
+        self.varve("mirror", self.copy, self.log, "--attach")
+        self.same()
 
     def test_promotion_without_the_source_takes_a_word(self):
         self.append("one", "two")
@@ -68,11 +70,14 @@ class Mirror(LogTest):
         promoted = json.loads(self.varve("promote", self.copy, "--accept-loss-after", "2", "--json"))
         self.assertEqual((promoted["done"], promoted["end_offset"]), (True, 2))
         self.varve("append", self.copy, input="other\n")
+        self.varve("mirror", self.copy, self.log, "--attach", exits=CORRUPTION)
+        self.assertIn("part at object", self.stderr)
 
     def test_another_log_is_refused(self):
         self.append("one")
         self.varve("append", self.copy, input="other\n")
         self.mirror(exits=CORRUPTION)
+        self.mirror("--attach", exits=CORRUPTION)
         self.varve("mirror", self.log, self.log, exits=USAGE)
 
 

@@ -113,14 +113,15 @@ class Ownership(Entry):
         printed = self.follow("Promoting a mirror", 0, COPY=copy)
         self.assertIn("mirrored up to offset 1", printed[0])
         self.assertIn("all of it is here", printed[1])
-        self.assertEqual(self.varve("cat", copy), "one\ntwo\n")
+        self.follow("Promoting a mirror", 1, COPY=copy)
+        self.assertEqual(self.varve("cat", self.log), "one\ntwo\n")
 
     def test_a_mirror_is_promoted_without_its_source(self):
         copy = f"{self.log}-copy"
         self.append("one", "two")
         self.varve("mirror", self.log, copy)
         self.append("three")
-        refused = self.follow("Promoting a mirror", 1, COPY=copy, END=2)[0]
+        refused = self.follow("Promoting a mirror", 2, COPY=copy, END=2)[0]
         self.assertIn("--accept-loss-after 2", refused)
         self.varve("append", copy, input="four\n")
         self.assertEqual(self.varve("cat", copy), "one\ntwo\nfour\n")

@@ -18,6 +18,11 @@ struct MirrorOptions {
   /// begin where the mirror did. Fixed when a mirror begins.
   bool keep_trimmed = false;
 
+  /// A log of its own lies at the destination: go on there if all of it is the beginning of the source, as of
+  /// a source that a promotion had sealed. Whoever writes it is fenced by what is copied. Not needed to go on
+  /// with what is a mirror already.
+  bool attach = false;
+
   /// Bytes of objects that are held at most, fetched ahead (a quarter) or on their way, however far behind
   /// the mirror is (one object beyond it, and two always, may be). At least 1 MiB.
   std::size_t bytes_max = std::size_t{256} << 20;
@@ -71,9 +76,8 @@ class Mirror {
  public:
   /// Looks at both. Errors: `not_found` (there is no source), `foreign` (the destination has another log, or
   /// something that the source has not: the message says where they differ), `out_of_range` (the source has
-  /// been trimmed past what was copied), `fenced` (the destination is a log of its own),
-  /// `unsupported` (the source was promoted from a mirror once), `invalid_argument`, and what keeps one from
-  /// reading either.
+  /// been trimmed past what was copied), `fenced` (the destination is a log of its own, see `attach`),
+  /// `invalid_argument`, and what keeps one from reading either.
   static Result<std::unique_ptr<Mirror>> open(LogAddress source, LogAddress destination,
                                               const MirrorOptions& options = {});
   ~Mirror();
@@ -105,8 +109,8 @@ struct PromoteOptions {
   std::optional<LogAddress> source = {};
 
   /// Without it: your word that what the source holds from this offset on is given up. Must be what
-  /// `Promotion::end_offset` says. With a source that is retired already: your word that this was done for
-  /// this mirror, by a promotion that was cut off, and for no other. Must be the source's end.
+  /// `Promotion::end_offset` says. With a source that was retired for another mirror: your word that the log
+  /// does not go on in that one. Must be the source's end.
   std::optional<Offset> accept_loss_after = {};
 
   /// How long either store is tried. 0: for ever.
@@ -129,9 +133,9 @@ struct Promotion {
 Result<Promotion> plan_promotion(const LogAddress& mirror, const PromoteOptions& options = {});
 
 /// Makes a mirror a log of its own. Cut off anywhere, it can be called again. Errors: `out_of_range`: without
-/// the source, unless `accept_loss_after` is the mirror's end, or with one that is retired already, unless it
-/// is the source's; nothing was done, and the message says what may be lost. Otherwise those of `Mirror` and
-/// `Writer::open`.
+/// the source, unless `accept_loss_after` is the mirror's end, or with one that was retired for another
+/// mirror, unless it is the source's; nothing was done, and the message says what may be lost. Otherwise
+/// those of `Mirror` and `Writer::open`.
 Result<Promotion> promote(const LogAddress& mirror, const PromoteOptions& options = {});
 
 }  // namespace varve

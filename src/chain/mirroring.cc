@@ -38,12 +38,6 @@ bool Mirroring::can_offer() const {
 
 Result<void> Mirroring::offer(const Header& object, std::uint64_t now_ms) {
   VARVE_INVARIANT(can_offer());
-  if (object.kind == Kind::seal && object.has(format::flag::promoted)) {
-    return Error(Code::unsupported,
-                 fmt::format("the source was a mirror itself, and was promoted at offset {}; a log that was "
-                             "promoted cannot be mirrored yet",
-                             next_.offset));
-  }
   const Result<Position> next = step(next_, object);
   if (!next) return next.error();
   copies_.push_back({.header = object, .end_offset = next->offset, .first_try_ms = now_ms});

@@ -240,6 +240,16 @@ TEST_F(MirroringTest, WhatDoesNotContinueTheLogIsNotTaken) {
   EXPECT_TRUE(mirror.offer(object, 0));
 }
 
+/// As a program would: a promotion is noted before its seal is put.
+Result<Ownership> claim(TestLog& log, Purpose purpose) {
+  static std::uint64_t number = 50;
+  const format::Id writer = test_id(++number);
+  if (purpose == Purpose::promote) log.promotions.push_back(writer);
+  Takeover takeover({.writer_id = writer, .new_log_id = {}, .host = "h", .purpose = purpose});
+  drive(log, takeover.start(1), [&](const Reply& reply) { return takeover.on(reply, 1); });
+  return takeover.result();
+}
+
 TEST_F(MirroringTest, TheWritersOpenRefusesAMirrorAndARetiredLog) {
   TestLog destination;
   MirrorRig rig(source, destination);
@@ -249,11 +259,6 @@ TEST_F(MirroringTest, TheWritersOpenRefusesAMirrorAndARetiredLog) {
     rig.offer();
     rig.answer(random, false);
   }
-  auto claim = [number = std::uint64_t{50}](TestLog& log, Purpose purpose) mutable {
-    Takeover takeover({.writer_id = test_id(++number), .new_log_id = {}, .host = "h", .purpose = purpose});
-    drive(log, takeover.start(1), [&](const Reply& reply) { return takeover.on(reply, 1); });
-    return takeover.result();
-  };
   const auto stored = destination.objects;
   for (const Purpose purpose : {Purpose::write, Purpose::retire}) {
     const auto refused_here = claim(destination, purpose);
@@ -271,6 +276,23 @@ TEST_F(MirroringTest, TheWritersOpenRefusesAMirrorAndARetiredLog) {
   EXPECT_TRUE(claim(destination, Purpose::write));
   ASSERT_TRUE(claim(source, Purpose::promote));
   EXPECT_TRUE(claim(source, Purpose::write));
+}
+
+// What is in it says that it was promoted: that was the log it is a copy of.
+TEST_F(MirroringTest, TheWritersOpenRefusesACopyOfAPromotedLogThatDoesNotSayItIsAMirror) {
+  ASSERT_TRUE(claim(source, Purpose::retire));
+  ASSERT_TRUE(claim(source, Purpose::promote));
+  TestLog copy;
+  for (const bool seals_after : {false, true}) {
+    copy.objects = source.objects;
+    for (const Purpose purpose : {Purpose::write, Purpose::retire}) {
+      const auto refused = claim(copy, purpose);
+      ASSERT_FALSE(refused) << seals_after;
+      EXPECT_EQ(refused.error().code(), Code::fenced);
+    }
+    EXPECT_EQ(copy.objects, source.objects);
+    EXPECT_TRUE(claim(source, Purpose::write)) << "it was promoted itself";
+  }
 }
 
 }  // namespace

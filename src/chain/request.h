@@ -30,14 +30,20 @@ struct Request {
     get_object,      ///< all of `seq`
     put_object,      ///< create `seq` with `body` if absent
     remove,          ///< `seqs`
+    get_promotion,   ///< whether `writer` put a seal for a promotion of this place: else `not_found`
+    put_promotion,   ///< `writer` will
   };
   Kind kind = Kind::get_checkpoint;
   Seq seq = 0;
   std::uint32_t limit = 0;  ///< of what is listed, in objects; of `get_header`, in bytes
   std::vector<std::byte> body;
   std::vector<Seq> seqs;
+  format::Id writer;
 
-  static Request make(Kind kind, Seq seq = 0, std::uint32_t limit = 0) { return {kind, seq, limit, {}, {}}; }
+  static Request make(Kind kind, Seq seq = 0, std::uint32_t limit = 0) {
+    return {kind, seq, limit, {}, {}, {}};
+  }
+  static Request make(Kind kind, const format::Id& writer) { return {kind, 0, 0, {}, {}, writer}; }
 };
 using Requests = std::vector<Request>;
 

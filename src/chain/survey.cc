@@ -29,9 +29,11 @@ bool TailView::retired() const {
   return regular != history.rend() && (regular->flags & format::flag::retired) != 0;
 }
 
-bool TailView::promoted() const {
-  return std::ranges::any_of(history,
-                             [](const auto& entry) { return (entry.flags & format::flag::promoted) != 0; });
+std::optional<Seq> TailView::newest_promotion() const {
+  const auto promotion = std::ranges::find_if(history.rbegin(), history.rend(), [](const auto& entry) {
+    return (entry.flags & format::flag::promoted) != 0;
+  });
+  return promotion == history.rend() ? std::nullopt : std::optional(promotion->seal);
 }
 
 namespace {

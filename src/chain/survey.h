@@ -37,8 +37,9 @@ struct TailView {
   [[nodiscard]] Seq lowest_live() const;
   /// It goes on elsewhere: a promotion sealed it (if history was asked for).
   [[nodiscard]] bool retired() const;
-  /// Was a mirror, and one of its seals made it a log of its own. Likewise.
-  [[nodiscard]] bool promoted() const;
+  /// The newest seal that made a log of a mirror: of this one, or, if this is a copy, of what it was copied
+  /// from. Likewise.
+  [[nodiscard]] std::optional<Seq> newest_promotion() const;
 };
 
 /// What a survey reads of each object near the end: its header, and with it all of a seal of a log with up

@@ -29,6 +29,8 @@ Requests Takeover::on(const Reply& reply, std::int64_t now_unix_ms) {
       return on_put(reply);
     case Stage::recheck:
       return on_recheck(reply);
+    case Stage::promotion:
+      return on_promotion(reply, now_unix_ms);
     case Stage::survey:
       break;
   }
@@ -71,6 +73,10 @@ Requests Takeover::on_view(const TailView& view, std::int64_t now_unix_ms) {
                                         describe(owner)))
             .with_outcome(WriteOutcome::fenced));
   }
+  if (may_be_a_copy(view)) {
+    stage_ = Stage::promotion;
+    return {Request::make(Request::Kind::get_header, *view.newest_promotion())};
+  }
   // Else a seal of ours landed where the log had been trimmed away meanwhile: it fences nobody.
   // (What a mirror puts behind a seal ahead would mislead later surveys: docs/protocol.md, Mirrors. It stops
   // at the first seal that wins.)
@@ -103,6 +109,38 @@ std::optional<Error> Takeover::refusal(const TailView& view) const {
                     view.tail.offset));
   }
   return std::nullopt;
+}
+
+// The log looks promoted. So does a mirror of such a log, wherever its checkpoint, which says that it is one,
+// is lost or late.
+bool Takeover::may_be_a_copy(const TailView& view) const {
+  if (claimant_.purpose == Purpose::promote || planted(Plant::copied_promotion_believed)) return false;
+  const std::optional<Seq> promoted = view.newest_promotion();
+  return promoted && promoted != promoted_here_;
+}
+
+// First the seal, which says who put it; then whether that one promoted this place.
+Requests Takeover::on_promotion(const Reply& reply, std::int64_t now_unix_ms) {
+  const TailView& view = *survey_.result();
+  // A seal that is gone (it may go when the operator says that no writer sleeps for so long) tells nothing.
+  const bool gone = reply.kind == Request::Kind::get_header && reply.is(Code::not_found);
+  if (!gone && reply.kind == Request::Kind::get_header) {
+    const Result<Header> seal = header_in(reply);
+    if (!seal) return fail(seal.error());
+    return {Request::make(Request::Kind::get_promotion, seal->writer_id)};
+  }
+  if (!gone && reply.is(Code::not_found)) {
+    return fail(
+        Error(Code::fenced,
+              fmt::format("object {} promoted another log, of which this is a copy: only that one is "
+                          "written to; `varve mirror` goes on with this one, and `varve promote` makes "
+                          "it a log of its own",
+                          *view.newest_promotion()))
+            .with_outcome(WriteOutcome::fenced));
+  }
+  if (!gone && reply.error) return fail(*reply.error);
+  promoted_here_ = view.newest_promotion();
+  return on_view(view, now_unix_ms);
 }
 
 Requests Takeover::create(std::int64_t now_unix_ms) {

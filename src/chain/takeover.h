@@ -58,11 +58,13 @@ class Takeover {
   [[nodiscard]] const Result<Ownership>& result() const { return *result_; }
 
  private:
-  enum class Stage : std::uint8_t { survey, put, recheck };
+  enum class Stage : std::uint8_t { survey, promotion, put, recheck };
 
   Requests survey_again();
   Requests on_view(const TailView& view, std::int64_t now_unix_ms);
   [[nodiscard]] std::optional<Error> refusal(const TailView& view) const;
+  [[nodiscard]] bool may_be_a_copy(const TailView& view) const;
+  Requests on_promotion(const Reply& reply, std::int64_t now_unix_ms);
   Requests create(std::int64_t now_unix_ms);
   Requests seal_at(const TailView& view, bool ahead, std::int64_t now_unix_ms);
   Requests put(format::Header header, format::EpochHistory history, std::int64_t now_unix_ms);
@@ -78,6 +80,7 @@ class Takeover {
   std::optional<format::Header> stored_;  // a regular seal of ours that was stored
   format::EpochHistory history_;          // what the seal put last says came before
   std::optional<TailView> view_;          // what the seal put last was based on
+  std::optional<Seq> promoted_here_;      // a seal of which that is known
   std::uint32_t lost_races_ = 0;
   std::uint32_t rounds_ = 0;
   std::uint64_t cut_objects_ = 0;

@@ -74,6 +74,7 @@ class TestLog {
  public:
   std::map<Seq, std::vector<std::byte>> objects;
   std::optional<std::vector<std::byte>> checkpoint;
+  std::vector<format::Id> promotions;
   std::uint32_t page = page_limit;  ///< the most that a listing returns
   std::set<Seq> unremovable;
   std::map<Request::Kind, std::size_t> asked;
@@ -105,6 +106,14 @@ class TestLog {
         if (!objects.emplace(request.seq, request.body).second) {
           reply.error = Error(Code::already_exists, "the place is taken");
         }
+        break;
+      case Request::Kind::get_promotion:
+        if (std::ranges::find(promotions, request.writer) == promotions.end()) {
+          reply.error = Error(Code::not_found, "not of this place");
+        }
+        break;
+      case Request::Kind::put_promotion:
+        promotions.push_back(request.writer);
         break;
       case Request::Kind::remove:
         for (const Seq seq : request.seqs) {

@@ -109,6 +109,11 @@ void Courier::send(Request request, const Done& done) const {
     case Kind::put_checkpoint:
       return store.put(format::checkpoint_key(log_.path), own(std::move(request.body)),
                        tally_->counted<void>(RequestKind::put, body_bytes, wrote));
+    case Kind::get_promotion:
+      return get(format::promotion_key(log_.path, request.writer), {}, got);
+    case Kind::put_promotion:
+      return store.put_if_absent(format::promotion_key(log_.path, request.writer), {},
+                                 tally_->counted<void>(RequestKind::put_if_absent, 0, wrote));
     case Kind::get_header:
       return get(key_of(request.seq), {0, std::max<std::size_t>(request.limit, format::header_bytes)}, got);
     case Kind::get_object:

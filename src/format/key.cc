@@ -41,6 +41,17 @@ std::optional<Seq> seq_of_key(std::string_view log_path, std::string_view key) {
 
 std::string checkpoint_key(std::string_view log_path) { return fmt::format("{}/checkpoint", log_path); }
 
+std::string promotion_key(std::string_view log_path, const Id& id) {
+  return fmt::format("{}/promotions/{}", log_path, to_hex(id));
+}
+
+bool is_promotion_key(std::string_view log_path, std::string_view key) {
+  const std::string any = promotion_key(log_path, {});
+  const std::size_t digits = any.size() - 2 * Id().bytes.size();
+  return key.size() == any.size() && key.starts_with(any.substr(0, digits)) &&
+         key.find_first_not_of("0123456789abcdef", digits) == std::string_view::npos;
+}
+
 bool is_cursor_name(std::string_view name) {
   return !name.empty() && name.size() <= max_cursor_name && name.front() != '.' &&
          std::ranges::all_of(name, is_name_letter);

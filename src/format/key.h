@@ -21,6 +21,12 @@ namespace varve::format {
 /// "<log>/checkpoint".
 [[nodiscard]] std::string checkpoint_key(std::string_view log_path);
 
+/// "<log>/promotions/<id, 32 hex digits>": a seal whose writer id that is was put for a promotion of this
+/// place.
+[[nodiscard]] std::string promotion_key(std::string_view log_path, const Id& id);
+/// Whether `key` is what `promotion_key` makes for this log.
+[[nodiscard]] bool is_promotion_key(std::string_view log_path, std::string_view key);
+
 inline constexpr std::size_t max_cursor_name = 128;
 
 /// 1 to 128 of letters, digits, '-', '_' and '.', not beginning with '.'.

@@ -15,6 +15,15 @@ TEST(Key, HasTwentyDigits) {
   EXPECT_EQ(wal_key("a/log", 4711), "a/log/wal/00000000000000004711");
   EXPECT_EQ(wal_key("a/log", largest), "a/log/wal/18446744073709551615");
   EXPECT_EQ(checkpoint_key("a/log"), "a/log/checkpoint");
+  EXPECT_EQ(promotion_key("a/log", {{1, 2, 255}}), "a/log/promotions/0102ff00000000000000000000000000");
+}
+
+TEST(Key, OfAPromotionIsKnown) {
+  const std::string key = promotion_key("a/log", {{1, 2, 255}});
+  EXPECT_TRUE(is_promotion_key("a/log", key));
+  EXPECT_FALSE(is_promotion_key("a/lot", key));
+  EXPECT_FALSE(is_promotion_key("a/log", key + "0"));
+  EXPECT_FALSE(is_promotion_key("a/log", key.substr(0, key.size() - 1) + 'g'));
 }
 
 TEST(Key, GivesItsSeqBack) {

@@ -137,7 +137,8 @@ Result<void> Verification::measure() {
   return look_for_foreign_names();
 }
 
-// Names beside "wal/", "cursors/" and "checkpoint": one page before and one behind is enough to say so.
+// Names beside "wal/", "cursors/", "promotions/" and "checkpoint": one page before and one behind is enough
+// to say so.
 Result<void> Verification::look_for_foreign_names() {
   const std::string path = courier_.address().path + "/";
   const std::string wal = format::wal_prefix(courier_.address().path);
@@ -149,6 +150,7 @@ Result<void> Verification::look_for_foreign_names() {
       if (object.key.starts_with(wal)) break;
       if (object.key == format::checkpoint_key(courier_.address().path)) continue;
       if (format::parse_cursor_key(courier_.address().path, object.key)) continue;
+      if (format::is_promotion_key(courier_.address().path, object.key)) continue;
       if (after.empty() == (object.key > wal)) continue;
       findings_.add(Severity::warning, object.key, "no log writes such a name");
     }

@@ -37,6 +37,7 @@ class Begin {
   Result<void> put_first_seal(const Header& first) const;
   Result<Beginning> go_on(const format::Checkpoint& known);
   Result<std::optional<Header>> stored_last(const format::Checkpoint& known);
+  Result<Beginning> attach();
 
   const Courier& source_;
   const Courier& destination_;
@@ -87,12 +88,6 @@ Result<Beginning> Begin::run() {
   auto view = reader::look_at(source_, patience_);
   if (!view) return view.error();
   view_ = *std::move(view);
-  // Its copies would carry the mark of that promotion, and could be taken for promoted themselves.
-  if (view_.promoted()) {
-    return Error(
-        Code::unsupported,
-        source_.name_of_log() + " was a mirror itself, and was promoted: such a log cannot be mirrored yet");
-  }
   auto known = checkpoint();
   if (!known) return known.error();
   const auto empty = is_empty();
@@ -104,6 +99,7 @@ Result<Beginning> Begin::run() {
     return another_log((*known)->log_id);
   }
   if (*known && (*known)->mirror) return go_on(**known);
+  if (options_.attach) return attach();
   // Cut off after its first object, and before the checkpoint that says so, it would look like this.
   if (const auto same = expect_no_other_log(); !same) return same.error();
   const auto whole = reader::look_at(destination_, patience_);
@@ -114,7 +110,8 @@ Result<Beginning> Begin::run() {
   }
   return Error(
       Code::fenced,
-      fmt::format("{} does not say of itself that it is a mirror; choose an empty place to mirror {} to",
+      fmt::format("{} does not say of itself that it is a mirror; if it is to become one of {}, compare "
+                  "and go on there with --attach",
                   destination_.name_of_log(), source_.name_of_log()));
 }
 
@@ -215,6 +212,39 @@ Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
                        .swept_below = known.swept_below};
   start.state.source = source_.name_of_log();
   return Beginning{std::move(start), view_};
+}
+
+// A log of its own becomes a mirror. All that is there must be the beginning of the source.
+Result<Beginning> Begin::attach() {
+  const auto mine = reader::look_at(destination_, patience_);
+  if (!mine) return mine.error();
+  if (mine->tail.log_id != view_.tail.log_id) return another_log(mine->tail.log_id);
+  // Two that mirror each other would have no owner.
+  if (view_.mirror) {
+    return Error(Code::invalid_argument,
+                 fmt::format("{} is itself a mirror, of {}: nothing can be attached to it",
+                             source_.name_of_log(), view_.mirror->source));
+  }
+  if (const auto prefix = check_prefix(source_, view_, destination_, *mine, patience_); !prefix) {
+    return prefix.error();
+  }
+  format::Checkpoint checkpoint{.log_id = mine->tail.log_id,
+                                .anchor = mine->newest_owned.seq,
+                                .window = mine->tail.window,
+                                .history = mine->history};
+  std::erase_if(checkpoint.history, [&](const auto& entry) { return entry.seal > checkpoint.anchor; });
+  checkpoint.mirror = format::MirrorState{.begins_seq = mine->lowest_live(),
+                                          .begins_offset = mine->start_offset(),
+                                          .keeps = options_.keep_trimmed,
+                                          .copied_offset = mine->newest_owned.end_offset(),
+                                          .source_end = view_.tail.offset,
+                                          .source = source_.name_of_log()};
+  Request request = Request::make(Request::Kind::put_checkpoint);
+  request.body = format::encode_checkpoint(checkpoint);
+  const auto put = ask(destination_, std::move(request), patience_);
+  if (!put) return put.error();
+  if (put->error) return *put->error;
+  return go_on(checkpoint);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ struct Beginning {
   chain::TailView source;  ///< as it was seen
 };
 
-/// Looks at both, and puts the seal of the first epoch where the mirror is new. Errors: as `Mirror::open`.
+/// Looks at both, and puts the seal of the first epoch where the mirror is new, or the checkpoint of one that
+/// was attached. Errors: as `Mirror::open`.
 Result<Beginning> begin(const courier::Courier& source, const courier::Courier& destination,
                         const MirrorOptions& options, const reader::Patience& patience);
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "mirror/beginning.h"
 
 namespace varve::mirror {
 
+using chain::TailView;
 using courier::Courier;
 using format::Header;
 
@@ -25,6 +28,70 @@ Error differ(const Courier& source, const Courier& destination, const Header& th
               "Nothing is merged: read the records from there on out of either, or mirror to an empty place",
               source.name_of_log(), destination.name_of_log(), ours.seq, chain::describe(theirs),
               theirs.first_offset, chain::describe(ours), ours.first_offset)};
+}
+
+namespace {
+
+/// The chain object at or before `seq`: in a void, the seal before it.
+Seq on_chain(const TailView& view, Seq seq) {
+  const auto after = std::ranges::upper_bound(view.history, seq, {}, &format::EpochEntry::seal);
+  if (after == view.history.begin()) return seq;
+  const Seq seal = (after - 1)->seal;
+  return seq - seal < view.tail.window ? seal : seq;
+}
+
+}  // namespace
+
+Result<void> check_prefix(const Courier& source, const TailView& theirs, const Courier& destination,
+                          const TailView& ours, const reader::Patience& patience) {
+  const auto same = [&](Seq seq) -> Result<bool> {
+    const auto there = header_at(source, seq, patience);
+    if (!there) return there.error();
+    const auto here = header_at(destination, seq, patience);
+    if (!here) return here.error();
+    return *there && *here && **there == **here;
+  };
+  // (A seal ahead carries no hash. If it is the newest, the one that does is asked about, too.)
+  Seq differs = ours.newest.seq;
+  const auto newest = same(differs);
+  if (!newest) return newest.error();
+  const auto newest_owned = same(ours.newest_owned.seq);
+  if (!newest_owned) return newest_owned.error();
+  if (*newest && *newest_owned) return {};
+  if (differs < theirs.lowest_live()) {
+    return Error(Code::foreign,
+                 fmt::format("{} begins at object {} now, behind all of {}: they cannot be compared",
+                             source.name_of_log(), theirs.lowest_live(), destination.name_of_log()));
+  }
+  // What is below `alike` is the same, or trimmed away at one of them.
+  Seq alike = std::max(theirs.lowest_live(), ours.lowest_live());
+  while (alike < differs) {
+    const Seq middle = on_chain(ours, alike + (differs - alike) / 2);
+    if (middle < alike) break;
+    const auto equal = same(middle);
+    if (!equal) return equal.error();
+    if (*equal) {
+      const bool seal = std::ranges::binary_search(ours.history, middle, {}, &format::EpochEntry::seal);
+      alike = middle + (seal ? ours.tail.window : 1);
+    } else {
+      differs = middle;
+    }
+  }
+  const auto there = header_at(source, differs, patience);
+  if (!there) return there.error();
+  const auto here = header_at(destination, differs, patience);
+  if (!here) return here.error();
+  if (*there && *here) return differ(source, destination, **there, **here);
+  if (!*here) {
+    return Error(Code::foreign, fmt::format("{} is missing", destination.name_of(differs)));
+  }
+  return Error(
+      Code::foreign,
+      fmt::format(
+          "{} goes on at object {} (offset {}, of {}), where {} has nothing: it is longer. Nothing is "
+          "merged; is it the source that should be the mirror?",
+          destination.name_of_log(), differs, (*here)->first_offset, chain::describe(**here),
+          source.name_of_log()));
 }
 
 }  // namespace varve::mirror

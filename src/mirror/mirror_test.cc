@@ -7,6 +7,7 @@
 #include "format/key.h"
 #include "mirror/mirror_test_support.h"
 #include "varve/repair.h"
+#include "varve/writer.h"
 
 namespace varve {
 namespace {

@@ -19,7 +19,6 @@
 #include "varve/inspect.h"
 #include "varve/mirror.h"
 #include "varve/reader.h"
-#include "varve/writer.h"
 
 namespace varve {
 

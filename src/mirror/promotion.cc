@@ -5,6 +5,7 @@
 #include "chain/takeover.h"
 #include "courier/system.h"
 #include "mirror/beginning.h"
+#include "mirror/comparison.h"
 #include "result/no_memory.h"
 #include "result/plant.h"
 #include "varve/mirror.h"
@@ -29,6 +30,7 @@ class Promoting {
 
  private:
   Result<chain::Ownership> take_over(const Courier& log, Purpose purpose) const;
+  [[nodiscard]] Result<bool> is_ours(const Courier& log, Seq seal) const;
   Result<void> take_the_rest();
   [[nodiscard]] Error loss() const;
   [[nodiscard]] Error retired_before(const Courier& source, const TailView& there) const;
@@ -53,7 +55,11 @@ Result<Promotion> Promoting::plan() {
     known_.source_end = std::max(view_->mirror->source_end, view_->tail.offset);
     known_.source_seen_unix_ms = view_->mirror->source_seen_unix_ms;
   } else if (!known_.retired) {
-    known_.done = view_->promoted();
+    if (const auto promoted = view_->newest_promotion()) {
+      const auto here = is_ours(mirror_, *promoted);
+      if (!here) return here.error();
+      known_.done = *here;
+    }
     if (!known_.done) {
       return Error(Code::invalid_argument,
                    mirror_.name_of_log() +
@@ -119,11 +125,13 @@ Result<void> Promoting::take_the_rest() {
     return Error(Code::invalid_argument, source.name_of_log() + " is itself a mirror, of " +
                                              there->mirror->source + ": that one has to be sealed");
   }
-  // Retired already: for this mirror, or for another, in which the log goes on. Nothing here tells which.
-  if (there->retired() && options_.accept_loss_after != there->tail.offset)
-    return retired_before(source, *there);
   if (!there->retired()) {
     if (const auto taken = take_over(source, Purpose::retire); !taken) return taken.error();
+  } else if (options_.accept_loss_after != there->tail.offset && !planted(Plant::retired_for_anybody)) {
+    // For this mirror, by a promotion that was cut off, or for another, in which the log goes on.
+    const auto ours = is_ours(source, there->newest_owned.epoch);
+    if (!ours) return ours.error();
+    if (!*ours) return retired_before(source, *there);
   }
   if (!planted(Plant::promoted_without_rest)) {
     auto mirror = Mirror::open(source.address(), mirror_.address(), {.give_up_ms = options_.timeout_ms});
@@ -137,9 +145,10 @@ Result<void> Promoting::take_the_rest() {
 Error Promoting::retired_before(const Courier& source, const TailView& there) const {
   return Error(Code::out_of_range,
                fmt::format(
-                   "{} was sealed for a promotion before, at offset {}. If that was one of {}, cut off, go "
-                   "on with it: --accept-loss-after {}. If it was of another mirror, the log goes on "
-                   "there, and this would make two logs of it; nothing was done",
+                   "{} was sealed at offset {} for a promotion of another mirror than {}. The log goes on "
+                   "there, and this would make two logs of it; nothing was done. If that mirror is lost and "
+                   "was "
+                   "never written to: --accept-loss-after {}",
                    source.name_of_log(), there.tail.offset, mirror_.name_of_log(), there.tail.offset))
       .with_valid_range({there.tail.offset, there.tail.offset});
 }
@@ -165,8 +174,15 @@ Error Promoting::loss() const {
       .with_valid_range({end, end});
 }
 
+// Whoever reads a seal of ours, there or in a copy, finds out by its writer's id whether it was put for this
+// place. So that is noted here first, and where no mirror copies it.
 Result<chain::Ownership> Promoting::take_over(const Courier& log, Purpose purpose) const {
-  chain::Takeover takeover({.writer_id = courier::random_id(),
+  const format::Id writer = courier::random_id();
+  const auto noted =
+      mirror::ask(mirror_, chain::Request::make(chain::Request::Kind::put_promotion, writer), patience_);
+  if (!noted) return noted.error();
+  if (noted->error && !noted->is(Code::already_exists)) return *noted->error;
+  chain::Takeover takeover({.writer_id = writer,
                             .new_log_id = {},
                             .host = courier::host_name(),
                             .pid = courier::process_id(),
@@ -178,6 +194,18 @@ Result<chain::Ownership> Promoting::take_over(const Courier& log, Purpose purpos
   if (!driven) return driven.error();
   if (!takeover.result()) return takeover.result().error().with_context(log.name_of_log());
   return takeover.result();
+}
+
+// Whether that seal of `log` was put for a promotion of this place.
+Result<bool> Promoting::is_ours(const Courier& log, Seq seal) const {
+  const auto header = mirror::header_at(log, seal, patience_);
+  if (!header) return header.error();
+  if (!*header) return false;
+  const auto noted = mirror::ask(
+      mirror_, chain::Request::make(chain::Request::Kind::get_promotion, (*header)->writer_id), patience_);
+  if (!noted) return noted.error();
+  if (noted->error && !noted->is(Code::not_found)) return *noted->error;
+  return !noted->error;
 }
 
 Result<void> Promoting::put_checkpoint(const format::Checkpoint& checkpoint) const {

@@ -1,5 +1,6 @@
 // Promotion: what may be acknowledged where, before and after, and what becomes of the old source.
 #include "mirror/mirror_test_support.h"
+#include "varve/writer.h"
 
 namespace varve {
 namespace {
@@ -61,24 +62,132 @@ TEST(Promotion, WithoutTheSourceWantsTheWord) {
   EXPECT_EQ(append_to(destination.address), 5U);
 }
 
-// Its copies would carry the mark of the promotion, and pass for promoted themselves: two owners.
-TEST(Promotion, WhatWasPromotedIsNotMirroredAgain) {
+TEST(Promotion, WhatWasPromotedIsMirroredLikeAnyLog) {
   LogBuilder source;
   source.open().put(5);
   const Place destination;
   copied(source, destination);
-  const Place empty(std::make_shared<store::MemoryStore>("empty"));
   const Place third(std::make_shared<store::MemoryStore>("third"));
   auto follower = Mirror::open(destination.address, third.address);
   ASSERT_TRUE(follower) << follower.error().message();
   ASSERT_TRUE((*follower)->catch_up());
   ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
   append_to(destination.address);
-  EXPECT_EQ(Mirror::open(destination.address, empty.address).error().code(), Code::unsupported);
-  EXPECT_EQ(Mirror::open(destination.address, source.address()).error().code(), Code::unsupported);
-  const auto met = (*follower)->catch_up();
-  ASSERT_FALSE(met) << "nor by one that was at it already";
-  EXPECT_EQ(met.error().code(), Code::unsupported) << met.error().message();
+  ASSERT_TRUE((*follower)->catch_up());
+  EXPECT_EQ(chain_of(third.address), chain_of(destination.address));
+  EXPECT_EQ(Writer::open(third.address).error().code(), Code::fenced);
+  ASSERT_TRUE(promote(third.address, {.source = destination.address}));
+  EXPECT_EQ(append_to(third.address), 6U);
+}
+
+TEST(Promotion, TheOldSourceCanBeAttachedWhenItIsABeginning) {
+  LogBuilder source;
+  source.open().put(5);
+  const Place destination;
+  copied(source, destination);
+  ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
+  append_to(destination.address);
+  const auto unasked = Mirror::open(destination.address, source.address());
+  EXPECT_EQ(unasked.error().code(), Code::fenced) << unasked.error().message();
+  auto back = Mirror::open(destination.address, source.address(), {.attach = true});
+  ASSERT_TRUE(back) << back.error().message();
+  ASSERT_TRUE((*back)->catch_up());
+  EXPECT_EQ(chain_of(source.address()), chain_of(destination.address));
+  EXPECT_TRUE(verify(source.address())->findings.empty());
+  EXPECT_EQ(Writer::open(source.address()).error().code(), Code::fenced);
+  EXPECT_EQ(Mirror::open(source.address(), destination.address, {.attach = true}).error().code(),
+            Code::invalid_argument)
+      << "two mirrors of each other";
+  // And back, and back again.
+  ASSERT_TRUE(promote(source.address(), {.source = destination.address}));
+  EXPECT_EQ(append_to(source.address()), 6U);
+  auto again = Mirror::open(source.address(), destination.address, {.attach = true});
+  ASSERT_TRUE(again) << again.error().message();
+  ASSERT_TRUE((*again)->catch_up());
+  EXPECT_EQ(Writer::open(destination.address).error().code(), Code::fenced);
+  ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
+  EXPECT_EQ(append_to(destination.address), 7U);
+}
+
+TEST(Promotion, AnOldSourceThatWentOnIsShownWhereItParts) {
+  LogBuilder source;
+  BuiltWriter writer = source.open();
+  for (int i = 0; i < 4; ++i) writer.put(2);
+  const Place destination;
+  copied(source, destination);
+  for (int i = 0; i < 6; ++i) writer.put(1);
+  ASSERT_TRUE(promote(destination.address, {.accept_loss_after = 8}));
+  append_to(destination.address);
+  const auto stored = source.stored();
+  const auto back = Mirror::open(destination.address, source.address(), {.attach = true});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code(), Code::foreign);
+  EXPECT_THAT(back.error().message(), HasSubstr("part at object 8: there it is of writer"));
+  EXPECT_THAT(back.error().message(), HasSubstr("offset 8"));
+  EXPECT_EQ(source.stored(), stored);
+  // Nor does a mirror that still runs merge anything.
+  EXPECT_EQ(Mirror::open(source.address(), destination.address).error().code(), Code::fenced);
+}
+
+// The old source at each step of becoming a mirror: at none does it pass for the log that was promoted.
+TEST(Promotion, AnAttachedMirrorCutOffAnywhereIsNoSecondOwner) {
+  for (const RequestKind kind :
+       {RequestKind::put_if_absent, RequestKind::put, RequestKind::get, RequestKind::list}) {
+    for (const Fault fault : {Fault::fail, Fault::lose_answer}) {
+      for (std::uint64_t k = 0; k < 10; ++k) {
+        SCOPED_TRACE(::testing::Message()
+                     << static_cast<int>(kind) << ' ' << static_cast<int>(fault) << ' ' << k);
+        const auto below = faulty_store();
+        LogBuilder source({below, "log"}, 4);
+        source.open().put(5);
+        const Place destination;
+        copied(source, destination);
+        ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
+        append_to(destination.address);
+        below->add({.request = kind, .fault = fault, .skip = k, .times = store::for_good});
+        const MirrorOptions attach{.attach = true, .give_up_ms = 5};
+        bool through = false;
+        if (auto mirror = Mirror::open(destination.address, source.address(), attach)) {
+          through = (*mirror)->catch_up().has_value();
+        }
+        below->heal();
+        ASSERT_EQ(Writer::open(source.address()).error().code(), Code::fenced);
+        ASSERT_FALSE(promote(source.address()));
+        ASSERT_EQ(Writer::open(source.address()).error().code(), Code::fenced);
+        auto mirror = Mirror::open(destination.address, source.address(), {.attach = true});
+        ASSERT_TRUE(mirror) << mirror.error().message();
+        ASSERT_TRUE((*mirror)->catch_up());
+        ASSERT_EQ(chain_of(source.address()), chain_of(destination.address));
+        ASSERT_EQ(append_to(destination.address), 6U);
+        if (through) break;
+      }
+    }
+  }
+}
+
+// What says that it is a mirror is a hint that can be lost, or be overwritten by what a dead mirror had sent.
+TEST(Promotion, AnAttachedMirrorWithoutItsCheckpointIsNoSecondOwner) {
+  LogBuilder source;
+  source.open().put(5);
+  const Place destination;
+  copied(source, destination);
+  ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
+  const std::string key = format::checkpoint_key(source.address().path);
+  Store& below = *source.address().store;
+  const MirrorOptions attach{.attach = true};
+  ASSERT_TRUE(Mirror::open(destination.address, source.address(), attach));
+  const Bytes late = store::get_now(below, key).value();
+  append_to(destination.address);
+  for (const bool lost : {true, false}) {
+    auto mirror = Mirror::open(destination.address, source.address(), attach);
+    ASSERT_TRUE(mirror) << mirror.error().message();
+    ASSERT_TRUE((*mirror)->catch_up());
+    ASSERT_TRUE(lost ? store::remove_now(below, {key}).has_value()
+                     : store::put_now(below, key, late).has_value());
+    EXPECT_EQ(Writer::open(source.address()).error().code(), Code::fenced) << lost;
+    EXPECT_EQ(promote(source.address()).error().code(), Code::invalid_argument) << lost;
+    EXPECT_EQ(Writer::open(source.address()).error().code(), Code::fenced) << lost;
+  }
 }
 
 // The log goes on in the first; to go on in the second as well would make two owners.
@@ -136,11 +245,7 @@ TEST(Promotion, CutOffAnywhereIsCalledAgain) {
             ->add({.request = kind, .fault = Fault::lose_answer, .skip = k, .times = store::for_good});
         static_cast<void>(promote(destination.address, {.source = source.address(), .timeout_ms = 10}));
         (at_source ? there : here)->heal();
-        auto done = promote(destination.address, {.source = source.address()});
-        if (!done) {  // it had sealed the source
-          ASSERT_EQ(done.error().code(), Code::out_of_range) << done.error().message();
-          done = promote(destination.address, {.source = source.address(), .accept_loss_after = 8});
-        }
+        const auto done = promote(destination.address, {.source = source.address()});
         ASSERT_TRUE(done) << done.error().message();
         ASSERT_EQ(append_to(destination.address), 8U);
         ASSERT_EQ(records_of(destination.address).size(), 9U);

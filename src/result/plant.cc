@@ -55,6 +55,8 @@ constexpr std::array names{
     "void_anchors_believed",
     "mirror_opens",
     "retired_opens",
+    "copied_promotion_believed",
+    "retired_for_anybody",
     "promoted_without_rest",
     "seals_swept",
     "lowest_live_swept",

@@ -46,19 +46,21 @@ enum class Plant : std::uint8_t {
   seal_forgets_trim,       ///< a seal takes the log's start back
   seal_forgets_history,    ///< a seal names no epochs before it
   // Mirroring.
-  mirror_window_dropped,    ///< copies are put beyond the window
-  mirror_seal_no_barrier,   ///< a seal, and what follows it, is put while places before it are empty
-  mirror_trim_ahead,        ///< an object that tells of a trim is put before what that leaves
-  mirror_exists_trusted,    ///< "already exists" at the destination is taken for a copy
-  mirror_unverified,        ///< what the source holds is copied without looking at it
-  mirror_stray_seal,        ///< a seal is copied without asking whether it is on the chain
-  mirror_sweeps_unsaid,     ///< sweeps what the destination's checkpoint still names
-  mirror_anchors_believed,  ///< what copies say of the source is believed of the destination
-  mirror_late_believed,     ///< what a mirror's checkpoint names is walked from, though it was swept
-  void_anchors_believed,    ///< what lies in a void has a say in where to walk from
-  mirror_opens,             ///< a mirror is opened for writing like any log
-  retired_opens,            ///< so is a log that goes on elsewhere
-  promoted_without_rest,    ///< a promotion does not copy what is left at the source
+  mirror_window_dropped,      ///< copies are put beyond the window
+  mirror_seal_no_barrier,     ///< a seal, and what follows it, is put while places before it are empty
+  mirror_trim_ahead,          ///< an object that tells of a trim is put before what that leaves
+  mirror_exists_trusted,      ///< "already exists" at the destination is taken for a copy
+  mirror_unverified,          ///< what the source holds is copied without looking at it
+  mirror_stray_seal,          ///< a seal is copied without asking whether it is on the chain
+  mirror_sweeps_unsaid,       ///< sweeps what the destination's checkpoint still names
+  mirror_anchors_believed,    ///< what copies say of the source is believed of the destination
+  mirror_late_believed,       ///< what a mirror's checkpoint names is walked from, though it was swept
+  void_anchors_believed,      ///< what lies in a void has a say in where to walk from
+  mirror_opens,               ///< a mirror is opened for writing like any log
+  retired_opens,              ///< so is a log that goes on elsewhere
+  copied_promotion_believed,  ///< so is a copy of a promoted log that does not say that it is a mirror
+  retired_for_anybody,        ///< a promotion goes on where the source was sealed for another mirror
+  promoted_without_rest,      ///< a promotion does not copy what is left at the source
   // Sweeping, searching, following.
   seals_swept,          ///< seals are deleted like anything else
   lowest_live_swept,    ///< deletes the lowest live object, too
