@@ -33,13 +33,19 @@ constexpr const char* append_about =
 Creates the log if there is none. Takes it over: whoever wrote to it before is fenced, and can never
 acknowledge anything again. Ends when everything is durable. On failure it says which records are
 acknowledged, which may or may not be in the log, and which are not. Ctrl-C stops reading and closes
-the log in order; a second one ends at once.)";
+the log in order; a second one ends at once.
+
+With --second-store nothing is acknowledged before it is in both places. The second holds a mirror: if
+the first is lost, `varve promote` makes it the log, with all that was acknowledged. Give the option to
+every writer of the log. While the second is away, acknowledgements stop, or with
+--when-second-is-away go-on they go on with the first alone, which is said, until it has caught up.)";
 
 constexpr const char* append_examples =
     R"(  varve append file:///var/tmp/mylog /var/log/dpkg.log        every line is a record
   journalctl -f | varve append --acks file:///var/tmp/mylog   says what is durable, as it goes
   varve append --framing file file:///var/tmp/photos *.jpg    every file is a record
-  seq 99999 | varve append "mem://try/log?put=100ms,195ms,274ms"  at the pace of a remote store)";
+  seq 99999 | varve append "mem://try/log?put=100ms,195ms,274ms"  at the pace of a remote store
+  varve append s3://eu/orders --second-store s3://us/orders       durable is what both have)";
 
 struct AppendOptions {
   std::string log;
@@ -50,19 +56,31 @@ struct AppendOptions {
   bool verbose = false;
   std::optional<std::uint32_t> metrics_port;
   std::string metrics_address = "127.0.0.1";
+  std::string second;
+  std::string when_second_is_away = "stop";
   WriterOptions writer;
 };
 
 std::string progress_line(const Feeder& feeder, const WriterStatus& status, double seconds) {
-  return fmt::format("{}  {}  durable offset {}{}", counted(feeder.records(), "record"),
+  const bool alone = status.second && status.second->first_alone;
+  return fmt::format("{}  {}  durable offset {}{}{}", counted(feeder.records(), "record"),
                      human_rate(feeder.bytes(), seconds), with_commas(status.durable_offset),
-                     status.waiting_for_store ? "  (the store does not answer; trying again)" : "");
+                     status.waiting_for_store ? "  (the store does not answer; trying again)" : "",
+                     alone ? "  (in the first store alone)" : "");
 }
 
-void print_summary(const Feeder& feeder, OffsetRange appended, double seconds) {
-  fmt::print(stderr, "appended {} ({}), {}, all durable, in {} ({})\n", counted(feeder.records(), "record"),
-             human_range(appended), human_bytes(feeder.bytes()), human_seconds(seconds),
-             human_rate(feeder.bytes(), seconds));
+/// What became of the second store, if there is one.
+std::string in_which_stores(const WriterStatus& status) {
+  if (!status.second) return "";
+  if (status.second->records_in_first_alone == 0) return " in both stores";
+  return fmt::format(" in the first store, and {} not in the second yet",
+                     counted(status.second->records_in_first_alone, "record"));
+}
+
+void print_summary(const Feeder& feeder, OffsetRange appended, const WriterStatus& status, double seconds) {
+  fmt::print(stderr, "appended {} ({}), {}, all durable{}, in {} ({})\n", counted(feeder.records(), "record"),
+             human_range(appended), human_bytes(feeder.bytes()), in_which_stores(status),
+             human_seconds(seconds), human_rate(feeder.bytes(), seconds));
 }
 
 /// After a failure: the three things a record can be, and where to go on.
@@ -91,6 +109,13 @@ ExitCode append(AppendOptions options) {
   Interruption interruption;
   const auto log = resolve_log(options.log);
   if (!log) return report(log.error());
+  if (!options.second.empty()) {
+    auto second = resolve_log(options.second);
+    if (!second) return report(second.error());
+    options.writer.second = *std::move(second);
+    const bool goes_on = options.when_second_is_away == "go-on";
+    options.writer.when_second_is_away = goes_on ? WhenSecondIsAway::go_on : WhenSecondIsAway::stop;
+  }
   // Before the log is taken over: a port that is taken is no reason to fence somebody.
   std::unique_ptr<Exporter> exporter;
   if (options.metrics_port) {
@@ -132,7 +157,7 @@ ExitCode append(AppendOptions options) {
     print_outcomes(feeder, acknowledged);
     return exit_code;
   }
-  if (!options.quiet || !feeder.complete()) print_summary(feeder, acknowledged, seconds());
+  if (!options.quiet || !feeder.complete()) print_summary(feeder, acknowledged, writer.status(), seconds());
   if (!fed) return report(fed.error());
   if (feeder.complete()) return ExitCode::fine;
   if (interruption.signal() != 0) {
@@ -141,6 +166,25 @@ ExitCode append(AppendOptions options) {
   }
   complain("stopped before the input's end: nobody reads the acknowledgements on standard output any more");
   return ExitCode::failure;
+}
+
+void add_second(Command& command, AppendOptions& options) {
+  command
+      .add("--second-store", options.second,
+           "acknowledge only what this place has, too: empty, or a\n"
+           "mirror of the log")
+      .shown_as("URI");
+  command
+      .add("--when-second-is-away", options.when_second_is_away,
+           "stop: nothing is acknowledged meanwhile (stop);\n"
+           "go-on: what the first store has")
+      .one_of({"stop", "go-on"})
+      .shown_as("stop|go-on");
+  command
+      .add("--second-patience-ms", options.writer.second_patience_ms,
+           "how long a second that makes no progress is waited for\n"
+           "before it is gone on without (10s)")
+      .in_milliseconds(3'600'000);
 }
 
 void add_tuning(Command& command, WriterOptions& writer) {
@@ -202,6 +246,7 @@ void add_append(Command& commands, ExitCode& exit_code) {
   command.add("--metrics-address", options->metrics_address, "where; 0.0.0.0: whoever can reach it may look")
       .shown_as("ADDRESS")
       .shows_default();
+  add_second(command, *options);
   add_tuning(command, options->writer);
   command.runs([options] { return append(*options); }, exit_code);
 }

@@ -16,9 +16,11 @@ spdlog::level::level_enum level_of(EventKind kind) {
       return spdlog::level::debug;
     case EventKind::trimmed:
     case EventKind::recovered:
+    case EventKind::second_back:
       return spdlog::level::info;
     case EventKind::cut_tail:
     case EventKind::slowed_down:
+    case EventKind::second_away:
       return spdlog::level::warn;
     case EventKind::fenced:
     case EventKind::gave_up:

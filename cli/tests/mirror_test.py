@@ -1,9 +1,11 @@
 """Mirrors and promotion, as a person would type them."""
 import json
+import os
 import signal
 import subprocess
 import time
 import unittest
+from unittest import mock
 
 from command import CORRUPTION, FENCED, FINE, OUT_OF_RANGE, PATIENCE_S, USAGE, VARVE, LogTest
 
@@ -72,6 +74,35 @@ class Mirror(LogTest):
         self.varve("append", self.copy, input="other\n")
         self.varve("mirror", self.copy, self.log, "--attach", exits=CORRUPTION)
         self.assertIn("part at object", self.stderr)
+
+    def test_what_two_stores_have_is_not_lost_with_one(self):
+        writer = self.start("append", self.log, "--acks", "--second-store", self.copy)
+        for number in range(1, 4):
+            writer.say(f"record {number}\n")
+            writer.wait_for(f"durable {number}\n")
+            self.assertEqual(len(self.varve("cat", self.copy).splitlines()), number)
+        self.varve("promote", self.copy, "--accept-loss-after", "3")
+        writer.say("record 4\n")
+        self.assertEqual(writer.end(), FENCED, writer.stderr)
+        self.assertIn("promoted", writer.stderr)
+        self.assertNotIn("durable 4\n", writer.lines)
+        self.varve("append", self.log, "--second-store", self.copy, exits=FENCED)
+        self.varve("append", self.copy, input="record 4\n")
+        self.assertEqual(self.varve("cat", self.copy), "".join(f"record {number}\n" for number in range(1, 5)))
+
+    def test_a_second_store_that_is_away(self):
+        some = {name: os.environ.get(name, "any") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        self.enterContext(mock.patch.dict(os.environ, some))
+        away = "s3://bucket/copy?endpoint=http://127.0.0.1:1&deadline=300ms"
+        options = ("--second-store", away, "--when-second-is-away", "go-on", "--second-patience-ms", "100ms")
+        self.varve("append", self.log, *options, input="one\n")
+        self.assertIn("second_away", self.stderr)
+        self.assertIn("1 record not in the second yet", self.stderr)
+        self.varve("append", self.log, "--second-store", self.copy, input="two\n")
+        self.assertIn("all durable in both stores", self.stderr)
+        self.same()
+        self.varve("append", f"{self.log}-other", input="other\n")
+        self.varve("append", self.log, "--second-store", f"{self.log}-other", exits=CORRUPTION)
 
     def test_another_log_is_refused(self):
         self.append("one")

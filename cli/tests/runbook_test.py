@@ -126,6 +126,13 @@ class Ownership(Entry):
         self.varve("append", copy, input="four\n")
         self.assertEqual(self.varve("cat", copy), "one\ntwo\nfour\n")
 
+    def test_the_first_of_two_stores_is_lost(self):
+        copy = f"{self.log}-copy"
+        self.varve("append", self.log, "--second-store", copy, input="one\ntwo\n")
+        printed = self.follow("Losing the first of two stores", 0, COPY=copy, END=2)
+        self.assertIn("--accept-loss-after 2", printed[1])
+        self.assertEqual(self.varve("cat", copy), "one\ntwo\n")
+
 
 class TheStore(Entry):
     def test_unavailable(self):

@@ -19,6 +19,8 @@ enum class EventKind : std::uint8_t {
   slowed_down,  ///< the oldest upload failed and is tried again, or has had no answer for seconds
   recovered,    ///< after `slowed_down`: the store does its work again
   trimmed,      ///< the log begins at `Event::offset` now, durably; deletions follow
+  second_away,  ///< from `Event::offset` on, what the first store alone has is acknowledged
+  second_back,  ///< after `second_away`: all that is acknowledged is in both stores again, and will be
   fenced,       ///< another writer owns the log
   gave_up,      ///< the store failed for `WriterOptions::give_up_ms`, or for longer than `close` waited
   failed,       ///< ended by another error: `Event::error`

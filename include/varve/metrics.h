@@ -86,14 +86,16 @@ struct WriterMetrics {
   Histogram batch_fill_percent;
 
   // Where an object's time went. Together: from a batch's first record to its acknowledgement.
-  Histogram queue_us;       ///< first append to upload: company, pacing, a full window (in whole ms)
-  Histogram compress_us;    ///< within that: being compressed, of objects where it was tried
-  Histogram upload_us;      ///< upload to stored, tries and waits between them included
-  Histogram order_wait_us;  ///< stored to durable: until all objects before it are stored
-  Histogram callback_us;    ///< durable to told: callbacks of batches before it and its own
+  Histogram queue_us;        ///< first append to upload: company, pacing, a full window (in whole ms)
+  Histogram compress_us;     ///< within that: being compressed, of objects where it was tried
+  Histogram upload_us;       ///< upload to stored, tries and waits between them included
+  Histogram order_wait_us;   ///< stored to durable: until all objects before it are stored
+  Histogram second_wait_us;  ///< with a second store: from there until that has it, too
+  Histogram callback_us;     ///< durable to told: callbacks of batches before it and its own
 
   std::uint64_t cut_objects = 0;           ///< an unfinished tail of the writer before, cut off by `open`
   std::uint64_t slowdowns = 0;             ///< how often the writer began to wait for its store
+  std::uint64_t times_alone = 0;           ///< how often it went on without its second store
   StoreRequests requests;                  ///< by this writer, opening included
   std::optional<StoreMetrics> store = {};  ///< unless the store does not tell; of all its users
 };

@@ -128,6 +128,11 @@ typedef struct varve_writer_options {
   bool must_exist;
   varve_compression compression;
   int32_t compression_level; /* with VARVE_ZSTD: -7 to 19; 0: its usual */
+  /* A second place: nothing is acknowledged before it is in both (WriterOptions::second). NULL: none. Used by
+   * varve_writer_open alone; may be freed after it. */
+  const varve_log* second;
+  bool goes_on_without_second; /* while that is away: acknowledges what the first has */
+  uint32_t second_patience_ms; /* before it does */
 } varve_writer_options;
 
 /* Sets all to the defaults (varve/writer.h). `struct_bytes` is `sizeof *options`. */

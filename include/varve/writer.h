@@ -37,6 +37,12 @@ enum class Compression : std::uint8_t {
 /// The enumerator's name: "adaptive".
 [[nodiscard]] std::string_view to_string(Compression compression) noexcept;
 
+/// What a writer with a second store does while that is away.
+enum class WhenSecondIsAway : std::uint8_t {
+  stop,   ///< nothing is acknowledged that is not in both: appends wait, and end by `give_up_ms`
+  go_on,  ///< acknowledges what is in the first alone, and says so, until the second has all again
+};
+
 /// How a writer collects, uploads, waits and gives up. The defaults suit S3.
 struct WriterOptions {
   /// A batch is uploaded when this much is collected. 64 KiB to 64 MiB. A larger record travels
@@ -76,15 +82,32 @@ struct WriterOptions {
   /// With `zstd`, how thorough: -7 (fast) to 19. 0: zstd's usual, 3. With others it means nothing.
   int compression_level = 0;
 
-  /// How long one object's upload is tried before the writer gives up for good. 0: for ever.
+  /// How long one object's upload is tried before the writer gives up for good. 0: for ever. As long a second
+  /// may make no progress under `stop`.
   std::uint32_t give_up_ms = 120'000;
 
-  /// How long `Writer::open` tries. 0: for ever.
+  /// How long `Writer::open` tries, what the second has to catch up with included. 0: for ever.
   std::uint32_t open_timeout_ms = 60'000;
 
   /// A checkpoint (a hint that makes opening fast; one PUT) is written every so many objects, and
   /// at `close`. 0: only at `close`.
   std::uint32_t checkpoint_every_objects = 512;
+
+  /// A second place for the log: nothing is acknowledged before it is in both. The second holds a mirror
+  /// (docs/protocol.md, Two stores), in another store if it is to help: an empty place, or a mirror of this
+  /// log. If the first is lost, `promote` the second: nothing acknowledged is missing there. The first
+  /// decides who owns the log. Every writer of the log needs this option, or the second falls behind.
+  /// Costs a PUT a batch more, its latency on top of the first's, a thread, and no GET.
+  std::optional<LogAddress> second = {};
+
+  /// While the second does not answer, is full, or refuses. What is no mirror of this log, or was promoted,
+  /// is not away: it ends the writer (`foreign`, `fenced`), or keeps it from opening.
+  WhenSecondIsAway when_second_is_away = WhenSecondIsAway::stop;
+
+  /// With `go_on`: how long an object waits for a second that makes no progress, before the writer goes on
+  /// with the first alone. 1 to 3,600,000. Memory: the second's uploads then have buffers of their own, at
+  /// most 256 MiB or `buffered_bytes_max`, whichever is less.
+  std::uint32_t second_patience_ms = 10'000;
 
   /// Fail with `not_found` instead of creating a log that does not exist.
   bool must_exist = false;
@@ -170,10 +193,22 @@ struct TrimOptions {
   std::uint32_t timeout_ms = 60'000;
 };
 
+/// How far a writer's second store is.
+struct SecondStatus {
+  std::string name;           ///< the store and the log's path in it
+  Offset durable_offset = 0;  ///< every record below is in the second
+  /// Under `go_on`: what the first alone has is acknowledged, since then; and until all of it is in the
+  /// second.
+  bool first_alone = false;
+  std::int64_t first_alone_since_unix_ms = 0;
+  std::uint64_t records_in_first_alone = 0;  ///< acknowledged, and not known to be in the second
+  std::optional<Error> waiting_for = {};     ///< what the second complains of
+};
+
 /// The state of a writer, a consistent-enough snapshot for people and dashboards.
 struct WriterStatus {
   Offset start_offset = 0;
-  Offset durable_offset = 0;  ///< every record below is acknowledged
+  Offset durable_offset = 0;  ///< every record below is acknowledged: in both stores if there are two
   Offset end_offset = 0;      ///< the next record's offset
   std::uint64_t epoch = 0;
   std::uint32_t window = 0;
@@ -181,9 +216,11 @@ struct WriterStatus {
   std::uint64_t buffered_bytes = 0;
   std::uint64_t objects_acknowledged = 0;
   std::uint64_t put_retries = 0;
-  /// The oldest upload failed at least once and is tried again, or has had no answer for seconds.
+  /// The oldest upload failed at least once and is tried again, or has had no answer for seconds; or the
+  /// second has made no progress for seconds.
   bool waiting_for_store = false;
-  std::optional<Error> failure = {};  ///< why the writer ended: fenced, gave up, corruption, closed
+  std::optional<SecondStatus> second = {};  ///< with `WriterOptions::second`
+  std::optional<Error> failure = {};        ///< why the writer ended: fenced, gave up, corruption, closed
 };
 
 /// The one writer of a log. Opening takes the log over: the writer before it, wherever it runs,
@@ -201,7 +238,9 @@ class Writer {
   /// Recovers the log and takes it over; creates it if there is none. Blocks.
   /// Errors: `invalid_argument`, `fenced` (another opener won), `corruption` (acknowledged data is
   /// missing or damaged; the message names it), `foreign`, `unsupported`, `denied`, `unavailable`,
-  /// `timed_out`, `not_found` (with `must_exist`).
+  /// `timed_out`, `not_found` (with `must_exist`). Of a second store, which is looked at before anybody is
+  /// fenced: `foreign` (it holds another log), `fenced` (a log of its own), `out_of_range` (the first was
+  /// trimmed past it), and under `stop`: `unavailable`, `timed_out` (it has not caught up yet).
   static Result<std::unique_ptr<Writer>> open(LogAddress log, const WriterOptions& options = {});
 
   /// Closes with a second's patience; call `close` to know how it went.
@@ -241,7 +280,8 @@ class Writer {
   /// before the call is durable. Errors: the writer's end, `timed_out`.
   Result<void> flush(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
 
-  /// Waits until every record below `offset` is durable. Does not hurry them.
+  /// Waits until every record below `offset` is durable (in both stores, if there are two and nothing else
+  /// was said by an event). Does not hurry them.
   Result<void> wait_durable(Offset offset,
                             std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
 

@@ -100,6 +100,11 @@ void Mirroring::on_look(Seq seq, const Result<Header>& found, std::uint64_t now_
   if (copy == nullptr) return;
   if (found) {
     if (*found == copy->header) return stored(*copy, now_ms);
+    if (found->kind == Kind::seal && found->has(format::flag::promoted)) {
+      return end({Code::fenced, fmt::format("the destination was promoted, and the log goes on there, from "
+                                            "object {} (offset {}) on",
+                                            seq, found->first_offset)});
+    }
     return end(
         {Code::foreign,
          fmt::format("the destination's object {} (offset {}) is not the source's: there it is of {}, here "

@@ -81,7 +81,11 @@ class Mirroring {
   [[nodiscard]] std::size_t in_flight() const { return copies_.size(); }
   /// The next record's offset behind what is stored without a gap.
   [[nodiscard]] Offset copied_offset() const { return state_.copied_offset; }
+  /// The lowest place of the chain that is not known to be stored.
+  [[nodiscard]] Seq stored_below() const { return copies_.empty() ? next_.seq : copies_.front().header.seq; }
   [[nodiscard]] const std::optional<Seq>& anchor() const { return anchor_; }
+  /// What a stored checkpoint names: from there a mirror that starts anew goes on.
+  [[nodiscard]] const std::optional<Seq>& said_anchor() const { return said_anchor_; }
   [[nodiscard]] const format::MirrorState& state() const { return state_; }
   [[nodiscard]] format::Checkpoint checkpoint() const;
   /// Below this the destination may be swept: a stored object says that the source begins there, and the
@@ -94,7 +98,8 @@ class Mirroring {
   /// everything waits for.
   [[nodiscard]] std::optional<Error> complaint() const;
   [[nodiscard]] std::uint64_t retries() const { return retries_; }
-  /// Why nothing is copied any more. `foreign`: somebody else has written to the destination.
+  /// Why nothing is copied any more. `foreign`: somebody else has written to the destination. `fenced`: it
+  /// was promoted.
   [[nodiscard]] const std::optional<Error>& ending() const { return ending_; }
 
  private:

@@ -109,6 +109,18 @@ void add_writer(Families& families, const std::string& log, const WriterStatus& 
   seconds("varve_writer_upload_seconds", "From the upload to stored.", metrics.upload_us);
   seconds("varve_writer_order_wait_seconds", "From stored to durable.", metrics.order_wait_us);
   seconds("varve_writer_callback_seconds", "From durable to told.", metrics.callback_us);
+  if (status.second) {
+    gauge("varve_writer_second_durable_offset", "Every record below is in the second store.",
+          number(status.second->durable_offset));
+    gauge("varve_writer_first_alone", "1 while what the first store alone has is acknowledged.",
+          status.second->first_alone ? 1 : 0);
+    gauge("varve_writer_first_alone_records", "Acknowledged, and not known to be in the second store.",
+          number(status.second->records_in_first_alone));
+    counter("varve_writer_times_alone_total", "How often it went on without the second store.",
+            metrics.times_alone);
+    seconds("varve_writer_second_wait_seconds", "From stored in the first to stored in both.",
+            metrics.second_wait_us);
+  }
   add_requests(families, labels, metrics.requests, metrics.store);
 }
 

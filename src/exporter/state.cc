@@ -66,6 +66,18 @@ Json info_state(const LogInfo& info) {
   return state;
 }
 
+Json second_state(const WriterStatus& status, const WriterMetrics& metrics) {
+  if (!status.second) return nullptr;
+  return {{"name", status.second->name},
+          {"durable_offset", status.second->durable_offset},
+          {"first_alone", status.second->first_alone},
+          {"first_alone_since_unix_ms", status.second->first_alone_since_unix_ms},
+          {"records_in_first_alone", status.second->records_in_first_alone},
+          {"times_alone", metrics.times_alone},
+          {"wait_us", histogram_state(metrics.second_wait_us)},
+          {"waiting_for", error_state(status.second->waiting_for)}};
+}
+
 }  // namespace
 
 Json writer_state(const WriterStatus& status, const WriterMetrics& metrics) {
@@ -79,6 +91,7 @@ Json writer_state(const WriterStatus& status, const WriterMetrics& metrics) {
           {"put_retries", status.put_retries},
           {"waiting_for_store", status.waiting_for_store},
           {"failure", error_state(status.failure)},
+          {"second", second_state(status, metrics)},
           {"records", metrics.records},
           {"object_bytes", metrics.object_bytes},
           {"objects", metrics.objects},

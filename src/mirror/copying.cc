@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "chain/locate.h"
-#include "chain/sweep.h"
 #include "courier/system.h"
 #include "inspect/object_check.h"
 #include "mirror/comparison.h"
@@ -28,6 +27,8 @@ constexpr auto time_between_looks = std::chrono::seconds(10);
 constexpr std::uint32_t doubts_max = 3;
 // What a stop waits for at most: that what was sent has been answered.
 constexpr auto time_to_stop = std::chrono::seconds(2);
+// For so long nothing has been handed over before the checkpoint is written.
+constexpr auto time_to_idle = std::chrono::seconds(1);
 // After how long a source that fails is asked again.
 constexpr auto rest_of_source = std::chrono::milliseconds(500);
 // Of the memory, what may be fetched ahead; the rest is for copies on their way: a GET takes less time than a
@@ -39,20 +40,28 @@ constexpr auto time_to_sweep = std::chrono::seconds(30);
 }  // namespace
 
 void Copying::Mailbox::post(Letter letter) {
-  std::stop_source woken;
   {
     const std::lock_guard lock(mutex);
     letters.push_back(std::move(letter));
+  }
+  wake_up();
+}
+
+void Copying::Mailbox::wake_up() {
+  std::stop_source woken;
+  {
+    const std::lock_guard lock(mutex);
     woken = wake;
   }
   woken.request_stop();
 }
 
 Copying::Copying(courier::Courier source, courier::Courier destination, const MirrorOptions& options,
-                 Beginning beginning)
+                 Beginning beginning, Companion companion)
     : source_(std::move(source)),
       destination_(std::move(destination)),
       options_(options),
+      companion_(std::move(companion)),
       mirroring_(std::move(beginning.start),
                  {.give_up_ms = options.give_up_ms,
                   .checkpoint_every_objects = options.checkpoint_every_objects,
@@ -68,6 +77,8 @@ Copying::Copying(courier::Courier source, courier::Courier destination, const Mi
   publish();
 }
 
+Copying::~Copying() { abandon(); }
+
 std::uint64_t Copying::now_ms() const {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count());
@@ -76,17 +87,36 @@ std::uint64_t Copying::now_ms() const {
 reader::Patience Copying::patience() const {
   constexpr std::uint32_t one_look_ms = 60'000;
   return {.deadline = courier::Courier::after(options_.give_up_ms == 0 ? one_look_ms : options_.give_up_ms),
-          .stop = {}};
+          .stop = abandoned_.get_token()};
 }
 
 void Copying::stop() noexcept {
-  std::stop_source woken;
   {
     const std::lock_guard lock(mailbox_->mutex);
     mailbox_->stopped = true;
-    woken = mailbox_->wake;
   }
-  woken.request_stop();
+  mailbox_->wake_up();
+}
+
+void Copying::abandon() noexcept {
+  abandoned_.request_stop();
+  stop();
+}
+
+void Copying::want_checkpoint() noexcept {
+  {
+    const std::lock_guard lock(mailbox_->mutex);
+    mailbox_->checkpoint_wanted = true;
+  }
+  mailbox_->wake_up();
+}
+
+// Until it is said: a checkpoint may be under way that was made before.
+void Copying::say_if_wanted() {
+  const std::lock_guard lock(mailbox_->mutex);
+  if (!mailbox_->checkpoint_wanted) return;
+  mirroring_.want_checkpoint();
+  mailbox_->checkpoint_wanted = mirroring_.said_anchor() != mirroring_.anchor();
 }
 
 MirrorStatus Copying::status() const {
@@ -105,10 +135,12 @@ Result<void> Copying::run(Until until) {
   while (true) {
     const std::stop_token wake = take_letters();
     mirroring_.tick(now_ms());
+    say_if_wanted();
     carry_out(mirroring_.take_commands());
     if (mirroring_.ending()) return *mirroring_.ending();
     sweep();
     publish();
+    if (abandoned_.stop_requested()) return Error(Code::closed, "the mirror was abandoned");
     if (!stop_by && take_stop()) stop_by = Clock::now() + time_to_stop;
     const bool at_end = until == Until::source_end ? mirroring_.next().seq >= target_ : at_tail_;
     if (!stop_by && at_end && Clock::now() >= compare_at) {
@@ -118,7 +150,8 @@ Result<void> Copying::run(Until until) {
     if (stop_by || (at_end && until == Until::source_end)) {
       mirroring_.want_checkpoint();
       carry_out(mirroring_.take_commands());
-      if (mirroring_.settled() || (stop_by && Clock::now() >= *stop_by)) return {};
+      const bool settled = mirroring_.settled() && !sweeping_.valid();
+      if (settled || (stop_by && Clock::now() >= *stop_by)) return {};
       rest(wake, stop_by.value_or(Clock::time_point::max()));
     } else if (!has_room()) {
       rest(wake, Clock::time_point::max());
@@ -176,6 +209,7 @@ std::stop_token Copying::take_letters() {
 }
 
 void Copying::deliver(Letter letter) {
+  if (letter.swept) return swept(*letter.swept);
   const auto& [kind, seq] = letter.command;
   if (kind == CopyCommand::Kind::checkpoint) return mirroring_.on_checkpoint(letter.error, now_ms());
   if (kind == CopyCommand::Kind::look) return mirroring_.on_look(seq, *letter.found, now_ms());
@@ -204,7 +238,7 @@ void Copying::carry_out(const std::vector<CopyCommand>& commands) {
 
 void Copying::send(const CopyCommand& command) {
   const auto wrote = [mailbox = mailbox_, command](const Result<void>& result) {
-    mailbox->post({command, result ? std::nullopt : std::optional(result.error()), {}});
+    mailbox->post({command, result ? std::nullopt : std::optional(result.error()), {}, {}});
   };
   switch (command.kind) {
     case CopyCommand::Kind::put:
@@ -212,14 +246,15 @@ void Copying::send(const CopyCommand& command) {
     case CopyCommand::Kind::look:
       return destination_.look(command.seq,
                                [mailbox = mailbox_, command](const Result<courier::Courier::Seen>& seen) {
-                                 if (seen) return mailbox->post({command, {}, Result<Header>(seen->header)});
-                                 mailbox->post({command, {}, Result<Header>(seen.error())});
+                                 if (seen)
+                                   return mailbox->post({command, {}, Result<Header>(seen->header), {}});
+                                 mailbox->post({command, {}, Result<Header>(seen.error()), {}});
                                });
     case CopyCommand::Kind::checkpoint: {
       chain::Request request = chain::Request::make(chain::Request::Kind::put_checkpoint);
       request.body = format::encode_checkpoint(mirroring_.checkpoint());
       return destination_.send(std::move(request), [mailbox = mailbox_, command](const chain::Reply& reply) {
-        mailbox->post({command, reply.error, {}});
+        mailbox->post({command, reply.error, {}, {}});
       });
     }
     case CopyCommand::Kind::copied:
@@ -227,22 +262,42 @@ void Copying::send(const CopyCommand& command) {
   }
 }
 
-// What the source has trimmed away. What cannot be deleted now is left to the next trim, or to `varve
-// repair`.
+// What the source has trimmed away; beside the copying, for which somebody may wait. What cannot be deleted
+// now is left to the next trim, or to `varve repair`.
 void Copying::sweep() {
   const Seq below = mirroring_.sweep_below();
-  if (below <= mirroring_.swept_below()) return;
-  chain::Sweep machine({.from = mirroring_.swept_below(),
-                        .below = below,
-                        .history = mirroring_.history(),
-                        .forget_seals_before_unix_ms = {}});
-  const auto deadline = std::min(Clock::now() + time_to_sweep, patience().deadline);
-  const auto swept = destination_.drive(
-      machine.start(), [&](const chain::Reply& reply) { return machine.on(reply); }, deadline);
-  static_cast<void>(swept);  // space, no data
-  mirroring_.swept(below);
+  if (sweeping_.valid() || below <= mirroring_.swept_below()) return;
+  sweeping_below_ = below;
+  const chain::SweepPlan plan{.from = mirroring_.swept_below(),
+                              .below = below,
+                              .history = mirroring_.history(),
+                              .forget_seals_before_unix_ms = {}};
+  sweeping_ = std::async(std::launch::async, [this, plan] {
+    Letter letter{.command = {}, .error = {}, .found = {}, .swept = 0};
+    try {
+      letter.swept = delete_below(plan);
+    } catch (const std::bad_alloc&) {
+      letter.swept = 0;
+    }
+    mailbox_->post(std::move(letter));
+  });
+}
+
+void Copying::swept(std::uint64_t objects) {
+  sweeping_.get();
+  mirroring_.swept(sweeping_below_);
   const std::lock_guard lock(status_mutex_);
-  status_.swept_objects += machine.removed();
+  status_.swept_objects += objects;
+}
+
+std::uint64_t Copying::delete_below(const chain::SweepPlan& plan) const {
+  chain::Sweep machine(plan);
+  const reader::Patience limit = patience();
+  const auto deadline = std::min(Clock::now() + time_to_sweep, limit.deadline);
+  const auto swept = destination_.drive(
+      machine.start(), [&](const chain::Reply& reply) { return machine.on(reply); }, deadline, limit.stop);
+  static_cast<void>(swept);  // space, no data
+  return machine.removed();
 }
 
 void Copying::rest(const std::stop_token& wake, Clock::time_point until) {
@@ -263,10 +318,23 @@ Result<void> Copying::fetch(const std::stop_token& wake) {
   Clock::time_point until = Clock::now() + time_between_looks;
   if (const auto tick = mirroring_.next_tick_ms())
     until = std::min(until, began_ + std::chrono::milliseconds(*tick));
+  if (companion_.feed && companion_.feed->reaches(mirroring_.next().seq)) return take_handed(until, wake);
   const Result<std::optional<Bytes>> object = read_ahead_.take(mirroring_.next().seq, until, wake);
   if (object) return *object ? take(**object) : Result<void>();
   if (object.error().code() == Code::not_found) return found_nothing();
   return complain_of_source(object.error());
+}
+
+// The writer knows what is on the chain, and where it ends.
+Result<void> Copying::take_handed(courier::Deadline until, const std::stop_token& wake) {
+  if (companion_.feed->empty()) mirroring_.source_seen(mirroring_.next().offset, courier::unix_ms());
+  const bool unsaid = mirroring_.in_flight() == 0 && !mirroring_.settled();
+  if (unsaid) until = std::min(until, Clock::now() + time_to_idle);
+  looked_at_ = Clock::now();
+  at_tail_ = false;
+  if (const auto object = companion_.feed->take(mirroring_.next().seq, until, wake)) return take(*object);
+  if (unsaid && Clock::now() >= until) mirroring_.want_checkpoint();
+  return {};
 }
 
 void Copying::source_is_well() {
@@ -389,6 +457,13 @@ void Copying::publish() {
   status_.retries = mirroring_.retries();
   status_.waiting_for = mirroring_.complaint();
   if (!status_.waiting_for) status_.waiting_for = source_complaint_;
+  if (companion_.tell) {
+    const bool taken = planted(Plant::second_taken_counts);
+    companion_.tell({.below = taken ? mirroring_.next().seq : mirroring_.stored_below(),
+                     .offset = taken ? mirroring_.next().offset : state.copied_offset,
+                     .said = mirroring_.said_anchor(),
+                     .complaint = status_.waiting_for});
+  }
 }
 
 }  // namespace varve::mirror

@@ -3,29 +3,54 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 #include <stop_token>
 
 #include "chain/mirroring.h"
+#include "chain/sweep.h"
 #include "courier/courier.h"
 #include "mirror/beginning.h"
+#include "mirror/feed.h"
 #include "reader/polling.h"
 #include "reader/read_ahead.h"
 #include "varve/mirror.h"
 
 namespace varve::mirror {
 
-/// Thread-safety: `run` on one thread at a time; `stop` and `status` from any.
+/// How far the copies are, for a writer of the source that waits for them.
+struct CopyProgress {
+  Seq below = 0;      ///< the lowest place of the chain that is not known to be stored
+  Offset offset = 0;  ///< of the next record there
+  std::optional<Seq> said = {};
+  std::optional<Error> complaint = {};
+};
+
+/// The writer of the source, if it is at work in this process and waits for the copies.
+struct Companion {
+  std::shared_ptr<Feed> feed;
+  std::function<void(const CopyProgress&)> tell;  ///< by the thread of `run`; must be quick
+};
+
+/// Thread-safety: `run` on one thread at a time; `stop`, `abandon` and `status` from any.
 class Copying {
  public:
   enum class Until : std::uint8_t { source_end, stopped };
 
   Copying(courier::Courier source, courier::Courier destination, const MirrorOptions& options,
-          Beginning beginning);
+          Beginning beginning, Companion companion = {});
+  ~Copying();
+  Copying(const Copying&) = delete;
+  Copying& operator=(const Copying&) = delete;
 
   Result<void> run(Until until);
   void stop() noexcept;
+  /// As `stop`, and waits for neither store any more.
+  void abandon() noexcept;
+  /// Has the destination's checkpoint name all that is stored, now. From any thread.
+  void want_checkpoint() noexcept;
   [[nodiscard]] MirrorStatus status() const;
 
  private:
@@ -34,6 +59,7 @@ class Copying {
     chain::CopyCommand command;
     std::optional<Error> error;
     std::optional<Result<format::Header>> found;
+    std::optional<std::uint64_t> swept;  // a sweep has ended, which deleted so many objects
   };
   /// With answers under way, which may outlive us.
   struct Mailbox {
@@ -41,8 +67,10 @@ class Copying {
     std::deque<Letter> letters;
     std::stop_source wake;  // replaced when it has woken
     bool stopped = false;
+    bool checkpoint_wanted = false;
 
     void post(Letter letter);
+    void wake_up();
   };
 
   [[nodiscard]] std::uint64_t now_ms() const;
@@ -52,8 +80,11 @@ class Copying {
   void carry_out(const std::vector<chain::CopyCommand>& commands);
   void send(const chain::CopyCommand& command);
   void sweep();
+  void swept(std::uint64_t objects);
+  [[nodiscard]] std::uint64_t delete_below(const chain::SweepPlan& plan) const;
 
   Result<void> fetch(const std::stop_token& wake);
+  Result<void> take_handed(courier::Deadline until, const std::stop_token& wake);
   Result<void> take(const Bytes& object);
   Result<std::optional<Error>> verify(const Bytes& object, const format::Header& header);
   Result<void> found_nothing();
@@ -64,6 +95,7 @@ class Copying {
   [[nodiscard]] std::size_t held_bytes_max() const;
   [[nodiscard]] bool has_room() const;
   bool take_stop();
+  void say_if_wanted();
   Result<void> expect_nothing_more();
   void rest(const std::stop_token& wake, Clock::time_point until);
   void publish();
@@ -71,6 +103,8 @@ class Copying {
   const courier::Courier source_;
   const courier::Courier destination_;
   const MirrorOptions options_;
+  const Companion companion_;
+  std::stop_source abandoned_;
   chain::Mirroring mirroring_;
   reader::ReadAhead read_ahead_;
   reader::Polling polling_;
@@ -88,6 +122,9 @@ class Copying {
   std::optional<Clock::time_point> source_fails_since_;
   std::optional<Error> source_complaint_;
   std::int64_t last_created_unix_ms_ = 0;
+
+  Seq sweeping_below_ = 0;
+  std::future<void> sweeping_;  // on a thread of its own
 
   mutable std::mutex status_mutex_;
   MirrorStatus status_;

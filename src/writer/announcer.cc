@@ -20,6 +20,10 @@ std::string_view to_string(EventKind kind) noexcept {
       return "recovered";
     case EventKind::trimmed:
       return "trimmed";
+    case EventKind::second_away:
+      return "second_away";
+    case EventKind::second_back:
+      return "second_back";
     case EventKind::fenced:
       return "fenced";
     case EventKind::gave_up:
@@ -66,25 +70,43 @@ void Announcer::opened(const chain::Ownership& ownership) {
   tell(EventKind::opened, next, fmt::format("the next record is offset {}", next));
 }
 
-bool Announcer::observe(const chain::Appender& appender) {
+bool Announcer::observe(const chain::Appender& appender, const Pairing* pairing) {
   if (appender.ending()) return false;
+  if (pairing != nullptr) observe_second(pairing->status(), appender.durable_offset());
   if (appender.durable_start_offset() != start_offset_) {
     start_offset_ = appender.durable_start_offset();
     tell(EventKind::trimmed, start_offset_, fmt::format("the log begins at offset {} now", start_offset_));
   }
-  const bool slow = appender.waiting_for_store();
+  const bool for_second = pairing != nullptr && pairing->waits_for_second();
+  const bool slow = appender.waiting_for_store() || for_second;
   if (slow == slow_) return false;
   slow_ = slow;
   if (!slow) {
     tell(EventKind::recovered, appender.durable_offset(), "the store does its work again");
     return false;
   }
-  std::optional<Error> complaint = appender.complaint();
-  const std::string why =
-      complaint ? complaint->message() : "the oldest upload has had no answer for seconds";
+  const bool only_second = for_second && !appender.waiting_for_store();
+  std::optional<Error> complaint = only_second ? pairing->complaint() : appender.complaint();
+  std::string why = complaint ? complaint->message() : "the oldest upload has had no answer for seconds";
+  if (only_second) why = fmt::format("the second, {}: {}", pairing->status().name, why);
   tell(EventKind::slowed_down, appender.durable_offset(), "waiting for the store: " + why,
        std::move(complaint));
   return true;
+}
+
+void Announcer::observe_second(const SecondStatus& second, Offset durable) {
+  if (second.first_alone == alone_) return;
+  alone_ = second.first_alone;
+  if (alone_) {
+    tell(EventKind::second_away, durable,
+         fmt::format("goes on with the first store alone; the second, {}, has what is below offset {}: {}",
+                     second.name, second.durable_offset,
+                     second.waiting_for ? second.waiting_for->message() : "it makes no progress"),
+         second.waiting_for);
+  } else {
+    tell(EventKind::second_back, durable,
+         fmt::format("all is in both stores again; the second, {}, has caught up", second.name));
+  }
 }
 
 void Announcer::ended(const chain::Appender& appender) {

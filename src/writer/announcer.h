@@ -7,6 +7,7 @@
 
 #include "chain/appender.h"
 #include "varve/event.h"
+#include "writer/pairing.h"
 
 namespace varve::writer {
 
@@ -19,13 +20,15 @@ class Announcer {
   /// `sealed`, `cut_tail`, `opened`.
   void opened(const chain::Ownership& ownership);
 
-  /// What changed since the last call: `slowed_down`, `recovered`, `trimmed`. True: it has just slowed down.
-  bool observe(const chain::Appender& appender);
+  /// What changed since the last call: `slowed_down`, `recovered`, `trimmed`, and of the second store, if
+  /// there is one, `second_away` and `second_back`. True: it has just slowed down.
+  bool observe(const chain::Appender& appender, const Pairing* pairing);
 
   /// The last event; once.
   void ended(const chain::Appender& appender);
 
  private:
+  void observe_second(const SecondStatus& second, Offset durable);
   void tell(EventKind kind, Offset offset, std::string message, std::optional<Error> error = {},
             std::uint64_t objects = 0) const;
 
@@ -34,6 +37,7 @@ class Announcer {
   std::uint64_t epoch_ = 0;
   Offset start_offset_ = 0;
   bool slow_ = false;
+  bool alone_ = false;
 };
 
 }  // namespace varve::writer

@@ -73,6 +73,11 @@ Result<void> check(const WriterOptions& options) {
   if (const auto error = out_of_bounds("put_burst", options.put_burst, 1.0, 1e9)) return *error;
   if (const auto error = out_of_bounds("puts_per_second", options.puts_per_second.value_or(0), 0.0, 1e9))
     return *error;
+  if (const auto error = out_of_bounds("second_patience_ms", options.second_patience_ms, 1U, 3'600'000U)) {
+    return *error;
+  }
+  if (options.second && options.second->store == nullptr)
+    return Error(Code::invalid_argument, "WriterOptions::second has no store");
   if (const auto error =
           out_of_bounds("buffered_bytes_max", options.buffered_bytes_max, options.batch_bytes, SIZE_MAX)) {
     return *error;
@@ -80,14 +85,14 @@ Result<void> check(const WriterOptions& options) {
   return {};
 }
 
-Result<chain::Ownership> take_over(const courier::Courier& courier, const WriterOptions& options) {
+Result<chain::Ownership> take_over(const courier::Courier& courier, const WriterOptions& options,
+                                   courier::Deadline deadline) {
   chain::Takeover takeover({.writer_id = courier::random_id(),
                             .new_log_id = courier::random_id(),
                             .new_window = options.window,
                             .host = courier::host_name(),
                             .pid = courier::process_id(),
                             .must_exist = options.must_exist});
-  const auto deadline = courier::Courier::after(options.open_timeout_ms);
   NewLogCheck new_log(courier, deadline);
   const Result<void> driven = courier.drive(
       takeover.start(courier::unix_ms()),

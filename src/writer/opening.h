@@ -11,6 +11,10 @@ namespace varve::writer {
 Result<void> check(const WriterOptions& options);
 
 /// Takes the log over. Blocks. Errors: as `Writer::open`.
-Result<chain::Ownership> take_over(const courier::Courier& courier, const WriterOptions& options);
+Result<chain::Ownership> take_over(const courier::Courier& courier, const WriterOptions& options,
+                                   courier::Deadline deadline);
+inline Result<chain::Ownership> take_over(const courier::Courier& courier, const WriterOptions& options) {
+  return take_over(courier, options, courier::Courier::after(options.open_timeout_ms));
+}
 
 }  // namespace varve::writer

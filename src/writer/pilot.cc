@@ -24,6 +24,9 @@ Bytes empty_object() {
   return {*memory, memory};
 }
 
+// Likewise what the second store's mirror writes at the end.
+constexpr std::chrono::milliseconds second_patience{2'000};
+
 // What a codec is asked for by name.
 constexpr int zstd_usual_level = 3;
 
@@ -40,7 +43,8 @@ format::Packing packing_of(Compression compression, int level) {
 
 }  // namespace
 
-Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options)
+Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options,
+             std::unique_ptr<Second> second)
     : batch_bytes_(options.batch_bytes),
       courier_(std::move(courier)),
       appender_(ownership, options.appender),
@@ -64,6 +68,9 @@ Pilot::Pilot(courier::Courier courier, const chain::Ownership& ownership, const 
                    : std::nullopt),
       taken_end_(ownership.next.offset),
       sweep_from_(ownership.swept_below),
+      pairing_(second == nullptr ? nullptr
+                                 : std::make_unique<Pairing>(std::move(second), ownership, options.two_stores,
+                                                             [mailbox = mailbox_] { mailbox->nudge(); })),
       acknowledger_(std::make_unique<Acknowledger>(pool_, &stages_, courier::Bell::of(courier_.address()))) {
   publish();
   announcer_.opened(ownership);
@@ -98,11 +105,13 @@ void Pilot::run() {
     submit_empty_if_wanted();
     close_active_if_due();
     carry_out_commands();
+    if (pairing_) attend_second();
     if (appender_.ending()) fail_the_rest();
     publish();
-    if (announcer_.observe(appender_)) stages_.slowed_down();
+    if (announcer_.observe(appender_, pairing_.get())) stages_.slowed_down();
     finish_if_closed();
   }
+  if (pairing_) pairing_->finish(appender_.ending() ? std::chrono::milliseconds(0) : second_patience);
   if (!planted(Plant::told_after_close)) acknowledger_->finish();
   if (!appender_.ending()) watermark_.end(Error(Code::closed, "the writer is closed"));
   publish();
@@ -115,7 +124,7 @@ void Pilot::run() {
 void Pilot::finish_if_closed() {
   if (appender_.ending()) {
     finished_ = drained();
-  } else if (closing_ && appender_.closed()) {
+  } else if (closing_ && appender_.closed() && flights_.empty()) {
     if (!leave_at_ms_) leave_at_ms_ = now_ms() + checkpoint_patience_ms;
     finished_ = !appender_.checkpoint_in_flight() || now_ms() >= *leave_at_ms_;
   }
@@ -151,7 +160,7 @@ void Pilot::hear_one(SweepAnswered& letter) {
 }
 
 void Pilot::hear_one(StopTrimWish& /*letter*/) {
-  trimming_.stop(
+  stop_trimming(
       Error(Code::timed_out, "the trim is not durable yet, for the store is slow or away; trim again later")
           .with_outcome(WriteOutcome::unknown));
 }
@@ -161,20 +170,37 @@ void Pilot::hear_one(FlushWish& letter) { flush_below_ = std::max(flush_below_, 
 void Pilot::hear_one(TrimWish& letter) {
   if (appender_.ending()) return letter.report.set_value(*appender_.ending());
   if (closing_) return letter.report.set_value(Error(Code::closed, "the writer is closed"));
-  trimming_.begin(std::move(letter));
+  if (pairing_ && pairing_->says_soon(letter.lowest_live)) {
+    waiting_trim_ = std::move(letter);
+    return;
+  }
+  begin_trim(std::move(letter));
+}
+
+void Pilot::begin_trim(TrimWish wish) {
+  // A second store that starts anew asks for what it has not said that it has.
+  if (pairing_ && !planted(Plant::trims_past_second))
+    wish.lowest_live = std::min(wish.lowest_live, pairing_->deletable_below());
+  trimming_.begin(std::move(wish));
   send_sweep(trimming_.on_acknowledged(now_unix_ms()));
+}
+
+void Pilot::stop_trimming(const Error& reason) {
+  if (waiting_trim_) waiting_trim_->report.set_value(reason);
+  waiting_trim_.reset();
+  trimming_.stop(reason);
 }
 
 void Pilot::hear_one(CloseWish& /*letter*/) {
   closing_ = true;
   const Error closed(Code::closed, "the writer is closed");
   pool_->stop(closed);
-  trimming_.stop(closed);
+  stop_trimming(closed);
 }
 
 void Pilot::hear_one(AbandonWish& letter) {
   closing_ = true;
-  if (appender_.closed()) {
+  if (appender_.closed() && flights_.empty()) {
     leave_at_ms_ = now_ms();
   } else {
     appender_.abandon(letter.error);
@@ -283,6 +309,7 @@ void Pilot::submit(Batch* batch, const Compressed* compressed) {
   // then on, whatever goes missing below it is known to be lost, not unfinished.
   shape.closing = batch == nullptr && closing_ && drained() && appender_.in_flight() == 0;
   const format::Header header = appender_.submit(shape, now_unix_ms(), now_ms());
+  flight.end_offset = header.end_offset();
   format::encode_header(header, front);
   if (batch != nullptr) flight.object = pool_->share(*batch, shape.object_bytes);
   if (planted(Plant::told_before_durable)) {
@@ -343,19 +370,13 @@ void Pilot::carry_out(const Command& command) {
       return courier_.look(seq, [mailbox = mailbox_, seq](const Result<courier::Courier::Seen>& found) {
         mailbox->post(Looked{seq, found});
       });
-    case Command::Kind::acknowledge: {
-      Flight flight = std::move(flights_.extract(seq).mapped());
-      arrived(flight);
-      const bool records = flight.batch != nullptr;
-      stages_.acknowledged(flight.course, records ? flight.batch->records() : 0,
-                           records ? flight.batch->body_bytes() : 0, flight.object.data.size(), batch_bytes_);
-      ++objects_acknowledged_;
-      acknowledged_bytes_ += records ? flight.batch->body_bytes() : 0;
-      publish();  // whoever the watermark wakes finds the status at least as new
-      watermark_.advance(appender_.durable_offset() + (planted(Plant::watermark_too_high) ? 1 : 0));
-      if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);
+    case Command::Kind::acknowledge:
+      if (pairing_) {
+        stored_at_first(seq);
+      } else {
+        acknowledge(std::move(flights_.extract(seq).mapped()));
+      }
       return send_sweep(trimming_.on_acknowledged(now_unix_ms()));
-    }
     case Command::Kind::checkpoint: {
       chain::Request request = chain::Request::make(chain::Request::Kind::put_checkpoint);
       request.body = format::encode_checkpoint(appender_.checkpoint());
@@ -364,6 +385,39 @@ void Pilot::carry_out(const Command& command) {
       });
     }
   }
+}
+
+void Pilot::acknowledge(Flight flight) {
+  arrived(flight);
+  const bool records = flight.batch != nullptr;
+  stages_.acknowledged(flight.course, records ? flight.batch->records() : 0,
+                       records ? flight.batch->body_bytes() : 0, flight.object.data.size(), batch_bytes_);
+  ++objects_acknowledged_;
+  acknowledged_bytes_ += records ? flight.batch->body_bytes() : 0;
+  publish();  // whoever the watermark wakes finds the status at least as new
+  watermark_.advance(flight.end_offset + (planted(Plant::watermark_too_high) ? 1 : 0));
+  if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);
+}
+
+void Pilot::stored_at_first(Seq seq) {
+  Flight& flight = flights_.at(seq);
+  arrived(flight);
+  stages_.ordered(flight.course);
+  flight.at_first = true;
+  pairing_->stored_at_first(seq, flight.end_offset, flight.object, now_ms());
+}
+
+void Pilot::attend_second() {
+  if (appender_.ending()) return;
+  pairing_->attend(now_ms(), now_unix_ms());
+  for (const Seq seq : pairing_->take_acknowledged()) acknowledge(std::move(flights_.extract(seq).mapped()));
+  if (waiting_trim_ && !pairing_->says_soon(waiting_trim_->lowest_live)) {
+    TrimWish wish = *std::move(waiting_trim_);
+    waiting_trim_.reset();
+    begin_trim(std::move(wish));
+    mailbox_->nudge();  // an object has to carry it
+  }
+  if (pairing_->ending()) appender_.abandon(pairing_->ending()->with_outcome(WriteOutcome::unknown));
 }
 
 void Pilot::send_sweep(chain::Requests requests) {
@@ -389,10 +443,11 @@ void Pilot::drop(const std::vector<chain::ListedSeq>& leftovers) {
 void Pilot::fail_the_rest() {
   const Error& ending = *appender_.ending();
   pool_->stop(ending);
-  trimming_.stop(ending);
+  stop_trimming(ending);
   for (auto& [seq, flight] : flights_) {
     if (flight.batch != nullptr && !planted(Plant::rest_not_told))
-      acknowledger_->ended(*flight.batch, appender_.fate_of(seq));
+      acknowledger_->ended(*flight.batch, flight.at_first ? ending.with_outcome(WriteOutcome::unknown)
+                                                          : appender_.fate_of(seq));
   }
   flights_.clear();
   while (Batch* batch = compressor_ ? compressor_->abandon_oldest() : nullptr)
@@ -404,7 +459,8 @@ void Pilot::fail_the_rest() {
 
 std::optional<Clock::time_point> Pilot::next_wake() const {
   std::optional<std::uint64_t> at = appender_.next_tick_ms();
-  for (const std::optional<std::uint64_t>& other : {active_due_ms_, leave_at_ms_}) {
+  const auto second_tick = pairing_ ? pairing_->next_tick_ms() : std::nullopt;
+  for (const std::optional<std::uint64_t>& other : {active_due_ms_, leave_at_ms_, second_tick}) {
     if (other) at = at ? std::min(*at, *other) : *other;
   }
   if (!at) return std::nullopt;
@@ -436,6 +492,11 @@ void Pilot::publish() {
   status_.objects_acknowledged = objects_acknowledged_;
   status_.put_retries = appender_.retries();
   status_.waiting_for_store = appender_.waiting_for_store();
+  if (pairing_) {
+    status_.waiting_for_store = status_.waiting_for_store || pairing_->waits_for_second();
+    status_.second = pairing_->status();
+    times_alone_.store(pairing_->times_alone(), std::memory_order_relaxed);
+  }
 }
 
 WriterStatus Pilot::status() const {
@@ -456,6 +517,7 @@ WriterMetrics Pilot::metrics() const {
   WriterMetrics metrics;
   stages_.fill(metrics);
   metrics.cut_objects = cut_objects_;
+  metrics.times_alone = times_alone_.load(std::memory_order_relaxed);
   metrics.requests = courier_.requests();
   metrics.store = courier_.store().metrics();
   return metrics;

@@ -18,6 +18,7 @@
 #include "writer/economy.h"
 #include "writer/mailbox.h"
 #include "writer/pacing.h"
+#include "writer/pairing.h"
 #include "writer/stages.h"
 #include "writer/trimming.h"
 #include "writer/watermark.h"
@@ -32,11 +33,14 @@ struct PilotOptions {
   EventCallback on_event = {};
   Compression compression = Compression::none;
   int compression_level = 0;
+  chain::TwoStoresOptions two_stores = {};
 };
 
 class Pilot final : public BatchListener {
  public:
-  Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options);
+  /// `second`: null if there is none.
+  Pilot(courier::Courier courier, const chain::Ownership& ownership, const PilotOptions& options,
+        std::unique_ptr<Second> second = nullptr);
   ~Pilot();
   Pilot(const Pilot&) = delete;
   Pilot& operator=(const Pilot&) = delete;
@@ -62,6 +66,8 @@ class Pilot final : public BatchListener {
   struct Flight {
     Batch* batch = nullptr;  // null for an object without records
     Bytes object;
+    Offset end_offset = 0;
+    bool at_first = false;  // stored, with all before it, and waits for the second
     Course course = {};
     std::optional<LineMeter::Departure> departure = {};  // until it arrives, if anybody wants to know
   };
@@ -77,6 +83,9 @@ class Pilot final : public BatchListener {
   void hear_one(StopTrimWish& letter);
   void hear_one(CloseWish& letter);
   void hear_one(AbandonWish& letter);
+
+  void begin_trim(TrimWish wish);
+  void stop_trimming(const Error& reason);
 
   void submit_ready();
   void submit_compressed();
@@ -94,6 +103,9 @@ class Pilot final : public BatchListener {
   void close_active_if_due();
   void carry_out_commands();
   void carry_out(const chain::Command& command);
+  void stored_at_first(Seq seq);
+  void acknowledge(Flight flight);
+  void attend_second();
   void send_sweep(chain::Requests requests);
   void drop(const std::vector<chain::ListedSeq>& leftovers);
   void fail_the_rest();
@@ -109,6 +121,7 @@ class Pilot final : public BatchListener {
   Stages stages_;
   std::uint64_t cut_objects_;
   Trimming trimming_;
+  std::optional<TrimWish> waiting_trim_;  // until the second has said how far it is
   Pacing pacing_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::shared_ptr<BatchPool> pool_;
@@ -120,6 +133,7 @@ class Pilot final : public BatchListener {
   Offset taken_end_;                        // of what the compressor was given
   std::map<Seq, Flight> flights_;
   Seq sweep_from_;
+  std::unique_ptr<Pairing> pairing_;  // null without a second store
   Offset flush_below_ = 0;
   bool closing_ = false;
   std::optional<std::uint64_t> leave_at_ms_;  // all is stored; only a hint is outstanding
@@ -127,6 +141,7 @@ class Pilot final : public BatchListener {
   std::optional<std::uint64_t> active_due_ms_;
   std::atomic<std::uint64_t> first_record_ms_{0};
   std::uint64_t objects_acknowledged_ = 0;
+  std::atomic<std::uint64_t> times_alone_{0};
 
   mutable std::mutex status_mutex_;
   WriterStatus status_;

@@ -18,6 +18,7 @@ struct Course {
   using Clock = std::chrono::steady_clock;
   Clock::time_point submitted = Clock::now();
   std::optional<Clock::time_point> stored = {};
+  std::optional<Clock::time_point> ordered = {};  ///< with a second store: all before it are stored, too
 };
 
 /// Filled by the pilot and the acknowledger, for an object at a time; read by any thread.
@@ -42,11 +43,19 @@ class alignas(cache_line_bytes) Stages {
     upload_.record_span(*course.stored - course.submitted);
   }
 
+  /// It and all before it are stored in the first store, and it waits for the second.
+  void ordered(Course& course) noexcept {
+    stored(course);
+    course.ordered = Course::Clock::now();
+  }
+
   /// It and all before it are stored. `batch_bytes`: what a full batch holds.
   void acknowledged(Course& course, std::uint64_t records, std::uint64_t record_bytes,
                     std::uint64_t object_bytes, std::uint64_t batch_bytes) noexcept {
     stored(course);
-    order_wait_.record_span(Course::Clock::now() - *course.stored);
+    const auto now = Course::Clock::now();
+    order_wait_.record_span(course.ordered.value_or(now) - *course.stored);
+    if (course.ordered) second_wait_.record_span(now - *course.ordered);
     records_.add(records);
     record_bytes_.add(record_bytes);
     objects_.add();
@@ -72,6 +81,7 @@ class alignas(cache_line_bytes) Stages {
     metrics.lz4_objects = lz4_objects_.value();
     metrics.zstd_objects = zstd_objects_.value();
     metrics.order_wait_us = order_wait_.snapshot();
+    metrics.second_wait_us = second_wait_.snapshot();
     metrics.callback_us = callback_.snapshot();
     metrics.slowdowns = slowdowns_.value();
   }
@@ -89,6 +99,7 @@ class alignas(cache_line_bytes) Stages {
   metrics::LatencyRecorder compress_;
   metrics::LatencyRecorder upload_;
   metrics::LatencyRecorder order_wait_;
+  metrics::LatencyRecorder second_wait_;
   // The acknowledger's, apart from the pilot's.
   alignas(cache_line_bytes) metrics::LatencyRecorder callback_;
 };

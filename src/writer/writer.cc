@@ -17,6 +17,11 @@ namespace {
 // What small batches may cost where requests do, unless the user says otherwise.
 constexpr double priced_puts_per_second = 100;
 
+chain::TwoStoresOptions two_stores_options(const WriterOptions& options) {
+  const bool goes_on = options.when_second_is_away == WhenSecondIsAway::go_on;
+  return {.goes_on = goes_on, .patience_ms = goes_on ? options.second_patience_ms : options.give_up_ms};
+}
+
 writer::PilotOptions pilot_options(const WriterOptions& options, const Store& store,
                                    std::uint64_t jitter_seed) {
   const double default_rate = store.requests_are_priced() ? priced_puts_per_second : 0;
@@ -31,7 +36,8 @@ writer::PilotOptions pilot_options(const WriterOptions& options, const Store& st
                                    options.linger_ms),
           .on_event = options.on_event,
           .compression = options.compression,
-          .compression_level = options.compression_level};
+          .compression_level = options.compression_level,
+          .two_stores = two_stores_options(options)};
 }
 
 std::uint64_t seed_from(const format::Id& id) {
@@ -58,10 +64,11 @@ std::string_view to_string(Compression compression) noexcept {
 
 class Writer::Impl {
  public:
-  Impl(courier::Courier courier, const chain::Ownership& ownership, const WriterOptions& options)
+  Impl(courier::Courier courier, const chain::Ownership& ownership, const WriterOptions& options,
+       std::unique_ptr<writer::Second> second)
       : courier_(courier),
         pilot_(std::move(courier), ownership,
-               pilot_options(options, courier_.store(), seed_from(ownership.writer_id))) {}
+               pilot_options(options, courier_.store(), seed_from(ownership.writer_id)), std::move(second)) {}
 
   writer::BatchPool& pool() { return pilot_.pool(); }
   writer::Pilot& pilot() { return pilot_; }
@@ -147,10 +154,17 @@ Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, const WriterOptions
   return with_memory([&]() -> Result<std::unique_ptr<Writer>> {
     if (const Result<void> sane = writer::check(options); !sane) return sane.error();
     courier::Courier courier(std::move(log));
-    const Result<chain::Ownership> ownership = writer::take_over(courier, options);
+    const auto deadline = courier::Courier::after(options.open_timeout_ms);
+    std::unique_ptr<writer::Second> second;
+    if (options.second) {
+      auto opened = writer::open_second(courier, options, deadline);
+      if (!opened) return opened.error().with_context("opening " + courier.name_of_log());
+      second = *std::move(opened);
+    }
+    const Result<chain::Ownership> ownership = writer::take_over(courier, options, deadline);
     if (!ownership) return ownership.error();
     return std::unique_ptr<Writer>(
-        new Writer(std::make_unique<Impl>(std::move(courier), *ownership, options)));
+        new Writer(std::make_unique<Impl>(std::move(courier), *ownership, options, std::move(second))));
   });
 }
 
