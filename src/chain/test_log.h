@@ -8,7 +8,6 @@
 #include <map>
 #include <optional>
 #include <random>
-#include <ranges>
 #include <set>
 #include <string>
 #include <utility>
@@ -280,11 +279,11 @@ class TestChain {
     header.created_unix_ms = now_unix_ms_;
     if (headers_.empty()) return header;
     // A writer knows its own seal stored, and has at most W objects beyond what it knows.
-    const auto in_epoch = [this](const format::Header& known) { return known.seq > at_.epoch; };
-    const auto unknown = headers_ | std::views::reverse |
-                         std::views::take(std::min<std::size_t>(lag, at_.window - 1)) |
-                         std::views::take_while(in_epoch);
-    lag = static_cast<std::size_t>(std::ranges::distance(unknown));
+    std::size_t unknown = 0;
+    for (lag = std::min<std::size_t>(lag, at_.window - 1); unknown < lag; ++unknown) {
+      if (headers_[headers_.size() - 1 - unknown].seq <= at_.epoch) break;
+    }
+    lag = unknown;
     const format::Header& durable = headers_[headers_.size() - 1 - lag];
     header.anchor = durable.seq;
     header.durable_seq = durable.seq + (durable.kind == format::Kind::seal ? at_.window : 1);
