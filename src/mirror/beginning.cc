@@ -20,6 +20,11 @@ using format::Kind;
 
 namespace {
 
+// So often a store may say that something is there which is not.
+constexpr int false_alarms_max = 8;
+// As `Begin::looks_cut_off`.
+constexpr std::uint32_t most_when_cut_off = 16;
+
 class Begin {
  public:
   Begin(const Courier& source, const Courier& destination, const MirrorOptions& options,
@@ -31,10 +36,13 @@ class Begin {
  private:
   Result<std::optional<format::Checkpoint>> checkpoint() const;
   Result<bool> is_empty() const;
-  Result<void> expect_no_other_log() const;
+  Result<std::vector<Seq>> first_objects() const;
+  Result<bool> looks_cut_off() const;
+  Result<bool> promoted_here(Seq seal) const;
   [[nodiscard]] Error another_log(const format::Id& there) const;
   Result<Beginning> anew();
   Result<void> put_first_seal(const Header& first) const;
+  Result<void> put_as_is(Seq seq, const std::vector<std::byte>& object) const;
   Result<Beginning> go_on(const format::Checkpoint& known);
   Result<std::optional<Header>> stored_last(const format::Checkpoint& known);
   Result<Beginning> attach();
@@ -70,18 +78,52 @@ Error Begin::another_log(const format::Id& there) const {
                       to_hex(view_.tail.log_id))};
 }
 
-// Where no checkpoint says whose the objects are, the lowest one does, however damaged the log is.
-Result<void> Begin::expect_no_other_log() const {
-  const auto page = ask(destination_, Request::make(Request::Kind::list, 0, 1), patience_);
-  if (!page) return page.error();
-  if (page->error) return *page->error;
-  if (page->listed.empty()) return {};
-  const auto lowest = header_at(destination_, page->listed.front().seq, patience_);
-  if (!lowest) return lowest.error();
-  if (!*lowest) return {};
-  const bool same = (*lowest)->log_id == view_.tail.log_id && (*lowest)->window == view_.tail.window;
-  if (!same) return another_log((*lowest)->log_id);
-  return {};
+// So many at most as a few mirrors leave that were cut off at their beginning, or one more.
+Result<std::vector<Seq>> Begin::first_objects() const {
+  std::vector<Seq> seqs;
+  bool more = true;
+  while (more && seqs.size() <= most_when_cut_off) {
+    const Seq from = seqs.empty() ? 0 : seqs.back() + 1;
+    const auto page =
+        ask(destination_, Request::make(Request::Kind::list, from, most_when_cut_off + 1), patience_);
+    if (!page) return page.error();
+    if (page->error) return *page->error;
+    for (const chain::ListedSeq& object : page->listed) seqs.push_back(object.seq);
+    more = page->truncated && !page->listed.empty();
+  }
+  return seqs;
+}
+
+// Else it is a copy of one that promoted the source.
+Result<bool> Begin::promoted_here(Seq seal) const {
+  const auto header = header_at(destination_, seal, patience_);
+  if (!header) return header.error();
+  if (!*header) return false;
+  const auto noted =
+      ask(destination_, Request::make(Request::Kind::get_promotion, (*header)->writer_id), patience_);
+  if (!noted) return noted.error();
+  if (noted->error && !noted->is(Code::not_found)) return *noted->error;
+  return !noted->error;
+}
+
+// A mirror that was cut off before the checkpoint that says so has left what the source began with then, and
+// the seal before that. More may be a log of its own that has lost its checkpoint: nothing is put there.
+Result<bool> Begin::looks_cut_off() const {
+  const auto seqs = first_objects();
+  if (!seqs) return seqs.error();
+  for (const Seq seq : *seqs) {
+    const auto header = header_at(destination_, seq, patience_);
+    if (!header) return header.error();
+    if (!*header) continue;
+    const bool same = (*header)->log_id == view_.tail.log_id && (*header)->window == view_.tail.window;
+    if (!same) return another_log((*header)->log_id);
+    if ((*header)->seq > view_.lowest_live()) return false;
+    if (!(*header)->has(format::flag::promoted)) continue;
+    const auto here = promoted_here(seq);
+    if (!here) return here.error();
+    if (*here) return false;
+  }
+  return !seqs->empty() && seqs->size() <= most_when_cut_off;
 }
 
 Result<Beginning> Begin::run() {
@@ -100,14 +142,9 @@ Result<Beginning> Begin::run() {
   }
   if (*known && (*known)->mirror) return go_on(**known);
   if (options_.attach) return attach();
-  // Cut off after its first object, and before the checkpoint that says so, it would look like this.
-  if (const auto same = expect_no_other_log(); !same) return same.error();
-  const auto whole = reader::look_at(destination_, patience_);
-  if (!*known && !whole && whole.error().code() == Code::corruption) return anew();
-  if (!*known && whole && whole->tail.log_id == view_.tail.log_id &&
-      whole->newest.seq <= view_.lowest_live()) {
-    return anew();
-  }
+  const auto cut_off = looks_cut_off();
+  if (!cut_off) return cut_off.error();
+  if (*cut_off && !*known) return anew();
   return Error(
       Code::fenced,
       fmt::format("{} does not say of itself that it is a mirror; if it is to become one of {}, compare "
@@ -151,17 +188,28 @@ Result<void> Begin::put_first_seal(const Header& first) const {
     return Error(Code::corruption,
                  fmt::format("{} is not the seal of object {}", source_.name_of(first.epoch), first.seq));
   }
-  Request request = Request::make(Request::Kind::put_object, first.epoch);
-  request.body = reply->bytes;
-  const auto put = ask(destination_, std::move(request), patience_);
-  if (!put) return put.error();
-  if (!put->error) return {};
-  if (!put->is(Code::already_exists)) return *put->error;
-  const auto there = ask(destination_, Request::make(Request::Kind::get_object, first.epoch), patience_);
-  if (!there) return there.error();
-  if (there->bytes == reply->bytes) return {};
-  return Error(Code::foreign, fmt::format("{} is not the source's object {}; choose an empty place",
-                                          destination_.name_of(first.epoch), first.epoch));
+  return put_as_is(first.epoch, reply->bytes);
+}
+
+// "Exists" with nothing there is a false alarm.
+Result<void> Begin::put_as_is(Seq seq, const std::vector<std::byte>& object) const {
+  for (int alarms = 0; alarms < false_alarms_max; ++alarms) {
+    Request request = Request::make(Request::Kind::put_object, seq);
+    request.body = object;
+    const auto put = ask(destination_, std::move(request), patience_);
+    if (!put) return put.error();
+    if (!put->error) return {};
+    if (!put->is(Code::already_exists)) return *put->error;
+    const auto there = ask(destination_, Request::make(Request::Kind::get_object, seq), patience_);
+    if (!there) return there.error();
+    if (there->is(Code::not_found)) continue;
+    if (there->error) return *there->error;
+    if (there->bytes == object) return {};
+    return Error(Code::foreign, fmt::format("{} is not the source's object {}; choose an empty place",
+                                            destination_.name_of(seq), seq));
+  }
+  return Error(Code::unavailable,
+               fmt::format("{} is said to exist, and does not; try again", destination_.name_of(seq)));
 }
 
 // What the checkpoint names. It may have come late: then what it names was swept, or was followed by what the
@@ -176,6 +224,13 @@ Result<std::optional<Header>> Begin::stored_last(const format::Checkpoint& known
     if (next->seq >= view_.lowest_live()) return *named;
   }
   const auto whole = reader::look_at(destination_, patience_);
+  if (const auto promotion = whole ? whole->newest_promotion() : std::nullopt) {
+    const auto here = promoted_here(*promotion);
+    if (!here) return here.error();
+    if (*here) {
+      return Error(Code::foreign, destination_.name_of_log() + " was promoted, and goes on by itself");
+    }
+  }
   if (whole) return std::optional(whole->newest_owned);
   if (whole.error().code() != Code::corruption) return whole.error();
   const auto first = header_at(destination_, view_.lowest_live(), patience_);
@@ -195,6 +250,11 @@ Result<Beginning> Begin::go_on(const format::Checkpoint& known) {
   if (!theirs) return theirs.error();
   if (*theirs && **theirs != **ours && anchor >= view_.lowest_live()) {
     return differ(source_, destination_, **theirs, **ours);
+  }
+  if (!*theirs && anchor >= view_.lowest_live()) {  // was it trimmed away since that was looked at?
+    auto now = reader::look_at(source_, patience_);
+    if (!now) return now.error();
+    view_ = *std::move(now);
   }
   if (!*theirs && anchor >= view_.lowest_live()) {
     return Error(Code::foreign,

@@ -190,6 +190,32 @@ TEST(Promotion, AnAttachedMirrorWithoutItsCheckpointIsNoSecondOwner) {
   }
 }
 
+// Its checkpoint is a hint: without it nothing says that it was a mirror, and nothing may be put there all
+// the more.
+TEST(Promotion, WhatWasPromotedIsNotMirroredToWithoutItsCheckpointEither) {
+  for (const bool damaged : {false, true}) {
+    LogBuilder source;
+    BuiltWriter writer = source.open();
+    writer.put(2);
+    const Place destination;
+    copied(source, destination);
+    ASSERT_TRUE(promote(destination.address, {.accept_loss_after = 2}));
+    for (int i = 0; i < 9; ++i) writer.put(2);
+    writer.trim(15);
+    writer.sweep();
+    ASSERT_TRUE(store::remove_now(*destination.below, {format::checkpoint_key(destination.address.path)}));
+    const Seq first = 4;
+    if (damaged) {
+      ASSERT_TRUE(store::remove_now(*destination.below, {format::wal_key(destination.address.path, first)}));
+    }
+    const auto stored = stored_in(destination);
+    const auto refused = Mirror::open(source.address(), destination.address);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Code::fenced) << refused.error().message();
+    EXPECT_EQ(stored_in(destination), stored);
+  }
+}
+
 // The log goes on in the first; to go on in the second as well would make two owners.
 TEST(Promotion, ASecondMirrorOfASealedSourceIsOneByWordOnly) {
   LogBuilder source;
