@@ -9,10 +9,22 @@ namespace varve::sim {
 
 struct Call {
   /// What the actor wants the reply for.
-  enum class Purpose : std::uint8_t { takeover, put, look, checkpoint, survey, locate, sweep, drop, read };
+  enum class Purpose : std::uint8_t {
+    takeover,
+    put,
+    look,
+    checkpoint,
+    survey,
+    locate,
+    sweep,
+    drop,
+    read,
+    ask
+  };
   Purpose purpose = Purpose::takeover;
   chain::Request request;
   std::uint64_t round = 0;  ///< replies to an earlier round of the same purpose are late: not wanted
+  bool there = false;       ///< to the store that is mirrored to
 };
 
 /// What a courier would not try again for.

@@ -45,6 +45,12 @@ void Oracle::link(const Header& header) {
   if (!seal && (header.epoch != epoch_ || !owned_))
     return violated(
         fmt::format("object {} of epoch {} is on the chain in epoch {}", header.seq, header.epoch, epoch_));
+  if (retired_ && !ahead && !header.has(flag::retired)) {  // that again, behind a seal that was placed ahead
+    if (!header.has(flag::promoted))
+      return violated(fmt::format("object {} goes on with a log that was retired", header.seq));
+    retired_ = false;
+  }
+  retired_ = retired_ || header.has(flag::retired);
   chain_.emplace(header.seq, header);
   previous_hash_ = hash_of(header);
   if (seal) {
@@ -87,6 +93,21 @@ bool Oracle::seal_may_go(Seq seq) const {
     if (later->second.kind == Kind::seal) return later->first <= lowest_live_;
   }
   return false;
+}
+
+Oracle Oracle::parting_at(const Header& seal, bool keeps) const {
+  Oracle other;
+  other.highest_wish_ = highest_wish_;
+  for (auto at = chain_.begin(); at != chain_.lower_bound(seal.seq); ++at) {
+    other.ever_.insert(*at);
+    other.link(at->second);
+  }
+  if (keeps) {
+    other.start_offset_ = std::min(other.start_offset_, seal.start_offset);
+    other.lowest_live_ = std::min(other.lowest_live_, seal.lowest_live);
+  }
+  other.digest_ = digest_;
+  return other;
 }
 
 void Oracle::removing(Seq seq, const std::vector<std::byte>& object) {

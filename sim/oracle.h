@@ -59,6 +59,11 @@ class Oracle {
   [[nodiscard]] const std::map<Seq, format::Header>& chain() const { return chain_; }
   /// May the seal at `seq` go? Its epoch is over and it fences nobody.
   [[nodiscard]] bool seal_may_go(Seq seq) const;
+  /// Another log that has the same chain below `seal`, and goes on by itself. `keeps`: it may begin before
+  /// this one.
+  [[nodiscard]] Oracle parting_at(const format::Header& seal, bool keeps) const;
+  /// A seal ended it: it goes on elsewhere, and whatever comes after is wrong.
+  [[nodiscard]] bool retired() const { return retired_; }
   /// What two oracles share that judge alike from here on.
   [[nodiscard]] Fingerprint digest() const { return Fingerprint(digest_).add(highest_wish_); }
 
@@ -74,6 +79,7 @@ class Oracle {
   Offset next_offset_ = 0;
   std::uint64_t previous_hash_ = 0;
   bool owned_ = false;
+  bool retired_ = false;
   Offset start_offset_ = 0;
   Seq lowest_live_ = 0;
   Offset highest_wish_ = 0;

@@ -59,6 +59,7 @@ void Writer::on(const Call& call, const Reply& reply, std::uint64_t now_ms, Orac
       break;
     case Purpose::drop:
     case Purpose::read:
+    case Purpose::ask:
       break;
   }
   carry_out(now_ms, oracle);
