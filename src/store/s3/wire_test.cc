@@ -1,10 +1,10 @@
 // The whole S3 store against a server that misbehaves on purpose.
 #include <fmt/chrono.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <iterator>
 #include <thread>
 
 #include "store/blocking.h"
@@ -316,25 +316,20 @@ TEST_F(WireTest, AnonymousRequestsAreNotSigned) {
   EXPECT_FALSE(is_signed);
 }
 
-/// One that has ended is counted until what was its own is freed.
-auto threads_of_this_process() {
-  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
-}
-
 TEST_F(WireTest, TheLastOwnerMayLetGoWithinDone) {
-  const auto before = threads_of_this_process();
   serve([](const ArrivedRequest&) { return http_answer(200, "x"); });
   const Answer<Bytes> answer;
-  auto done = answer.done();
   auto* const store = store_.get();
-  store->get("a", {}, [held = std::move(store_), done](Result<Bytes> result) mutable {
+  pid_t stores_thread = 0;
+  store->get("a", {}, [&stores_thread, held = std::move(store_), done = answer.done()](auto result) mutable {
+    stores_thread = ::gettid();
     held.reset();
     done(std::move(result));
   });
   EXPECT_TRUE(answer.wait());
-  server_.reset();
-  // Nobody can join the store's thread now. Ending the process while it tidies up would look like a leak.
-  while (threads_of_this_process() > before) std::this_thread::yield();
+  // Nobody can join that thread now. Ending the process while it tidies up would look like a leak.
+  const auto running = std::filesystem::path("/proc/self/task") / std::to_string(stores_thread);
+  while (std::filesystem::exists(running)) std::this_thread::yield();
 }
 
 }  // namespace
