@@ -1,5 +1,5 @@
 # How everything of ours is compiled: one set of warnings. The presets make them errors; who embeds Varve decides anew.
-# (The sanitizer presets leave -Wmaybe-uninitialized out: GCC's manual warns of its false positives there.)
+# (The tsan preset leaves -Wmaybe-uninitialized out: GCC's manual warns of its false positives there.)
 add_library(varve_warnings INTERFACE)
 target_compile_options(varve_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
 
@@ -10,13 +10,3 @@ if(CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   # Precompiled headers are compared by content.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
-
-# Headers of others that a target includes everywhere, read once. Only where the presets ask for it: clang-tidy cannot
-# read what GCC precompiles.
-option(VARVE_PRECOMPILE "Precompile the headers of other libraries" OFF)
-mark_as_advanced(VARVE_PRECOMPILE)
-function(varve_precompile target)
-  if(VARVE_PRECOMPILE)
-    target_precompile_headers(${target} PRIVATE ${ARGN})
-  endif()
-endfunction()

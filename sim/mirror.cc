@@ -44,7 +44,7 @@ void Mirror::on(const Call& call, const Reply& reply, std::uint64_t now_ms) {
       if (!survey_ || call.round != round_) break;
       for (Request& more : survey_->on(reply))
         calls_.push_back({Purpose::survey, std::move(more), round_, call.there});
-      if (survey_->done()) on_survey(reply, now_ms);
+      if (survey_->done()) on_survey(now_ms);
       break;
     }
     case Purpose::ask:
@@ -68,10 +68,10 @@ void Mirror::on(const Call& call, const Reply& reply, std::uint64_t now_ms) {
     default:
       break;
   }
-  carry_out(now_ms);
+  carry_out();
 }
 
-void Mirror::on_survey(const Reply& /*reply*/, std::uint64_t now_ms) {
+void Mirror::on_survey(std::uint64_t now_ms) {
   Result<TailView> view = survey_->result();
   survey_.reset();
   if (view && !view->exists) view = Error(Code::not_found, "there is no log");
@@ -95,7 +95,7 @@ void Mirror::on_view(const Result<TailView>& view, std::uint64_t now_ms) {
       return offer(now_ms);
     default:
       mirroring_->source_seen(view_.tail.offset, 1);
-      return on_standing(view_, now_ms);
+      return on_standing(view_);
   }
 }
 
@@ -296,7 +296,7 @@ void Mirror::doubt(Error what) {
 }
 
 // The tail; or what is missing, or does not fit, is asked for again.
-void Mirror::on_standing(const TailView& view, std::uint64_t /*now_ms*/) {
+void Mirror::on_standing(const TailView& view) {
   const bool nothing_there = stage_ == Stage::at_hole;
   if (nothing_there && standing_of(mirroring_->next(), view) == chain::Standing::at_tail) {
     stage_ = Stage::room;
@@ -310,15 +310,15 @@ void Mirror::on_standing(const TailView& view, std::uint64_t /*now_ms*/) {
   read();
 }
 
-void Mirror::poll(std::uint64_t now_ms) {
+void Mirror::poll() {
   waits_ = false;
-  carry_out(now_ms);
+  carry_out();
 }
 
 void Mirror::tick(std::uint64_t now_ms) {
   if (over() || !mirroring_) return;
   mirroring_->tick(now_ms);
-  carry_out(now_ms);
+  carry_out();
 }
 
 std::optional<std::uint64_t> Mirror::next_tick_ms() const {
@@ -340,7 +340,7 @@ void Mirror::sweep() {
   for (Request& request : sweep_->start()) calls_.push_back({Purpose::sweep, std::move(request), 0, true});
 }
 
-void Mirror::carry_out(std::uint64_t now_ms) {
+void Mirror::carry_out() {
   if (over() || !mirroring_) return;
   if (waits_) mirroring_->want_checkpoint();
   if (stage_ == Stage::room && !waits_ && mirroring_->can_offer()) read();
@@ -368,7 +368,6 @@ void Mirror::carry_out(std::uint64_t now_ms) {
   }
   if (mirroring_->ending()) return fail(*mirroring_->ending());
   sweep();
-  static_cast<void>(now_ms);
 }
 
 void Mirror::fail(Error error) { error_ = std::move(error); }

@@ -32,7 +32,7 @@ class Mirror {
 
   /// It waits at the source's tail; `poll` makes it look again.
   [[nodiscard]] bool waits() const { return waits_ && !over(); }
-  void poll(std::uint64_t now_ms);
+  void poll();
   [[nodiscard]] bool over() const { return error_.has_value(); }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
   void note_damage() { damaged_ = true; }
@@ -66,7 +66,7 @@ class Mirror {
 
   void ask(Stage stage, bool there, chain::Request request);
   void survey(Stage stage, bool there);
-  void on_survey(const chain::Reply& reply, std::uint64_t now_ms);
+  void on_survey(std::uint64_t now_ms);
   void on_view(const Result<chain::TailView>& view, std::uint64_t now_ms);
   void on_answer(const chain::Reply& reply, std::uint64_t now_ms);
   void on_checkpoint(const chain::Reply& reply);
@@ -84,12 +84,12 @@ class Mirror {
   void go_on();
   void on_theirs(const chain::Reply& reply);
   void on_object(const chain::Reply& reply, std::uint64_t now_ms);
-  void on_standing(const chain::TailView& view, std::uint64_t now_ms);
+  void on_standing(const chain::TailView& view);
   void read();
   void doubt(Error what);
   void offer(std::uint64_t now_ms);
   void sweep();
-  void carry_out(std::uint64_t now_ms);
+  void carry_out();
   void fail(Error error);
   [[nodiscard]] Error trimmed_past() const;
 

@@ -42,7 +42,7 @@ void Simulation::act_as_mirror(Actor& actor) {
   }
   if (const auto& mirroring = actor.mirror->mirroring(); mirroring && mirroring->anchor())
     there_->check_copied(mirroring->state().begins_seq, *mirroring->anchor());
-  if (actor.mirror->waits()) actor.mirror->poll(now_);
+  if (actor.mirror->waits()) actor.mirror->poll();
 }
 
 // Where it had forgotten that it is a mirror, one may have begun anew behind a gap: until its checkpoint is

@@ -12,13 +12,6 @@ namespace varve::chain {
 using format::Header;
 using format::Kind;
 
-namespace {
-
-// Longer than a healthy store takes for all but a few requests in a million.
-constexpr std::uint64_t late_ms = 3'000;
-
-}  // namespace
-
 Appender::Appender(const Ownership& ownership, AppenderOptions options)
     : writer_id_(ownership.writer_id),
       next_(ownership.next),

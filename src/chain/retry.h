@@ -33,6 +33,10 @@ class Backoff {
   std::minstd_rand random_;
 };
 
+/// A request that takes so long is told of, whatever it waits for: longer than a healthy store takes for all
+/// but a few in a million.
+inline constexpr std::uint64_t late_ms = 3'000;
+
 /// Whether the same request may succeed later. Everything may, in a store's hands (credentials are
 /// renewed, disks are emptied), but for what only a change of the program or its input can mend.
 [[nodiscard]] inline bool worth_retrying(const Error& error) {

@@ -3,16 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "chain/retry.h"
 #include "result/plant.h"
 
 namespace varve::chain {
-
-namespace {
-
-// As for a single store: longer than a healthy one takes for all but a few requests in a million.
-constexpr std::uint64_t late_ms = 3'000;
-
-}  // namespace
 
 TwoStores::TwoStores(const Start& start, TwoStoresOptions options)
     : options_(options),

@@ -38,7 +38,6 @@ class Begin {
   Result<bool> is_empty() const;
   Result<std::vector<Seq>> first_objects() const;
   Result<bool> looks_cut_off() const;
-  Result<bool> promoted_here(Seq seal) const;
   [[nodiscard]] Error another_log(const format::Id& there) const;
   Result<Beginning> anew();
   Result<void> put_first_seal(const Header& first) const;
@@ -94,18 +93,6 @@ Result<std::vector<Seq>> Begin::first_objects() const {
   return seqs;
 }
 
-// Else it is a copy of one that promoted the source.
-Result<bool> Begin::promoted_here(Seq seal) const {
-  const auto header = header_at(destination_, seal, patience_);
-  if (!header) return header.error();
-  if (!*header) return false;
-  const auto noted =
-      ask(destination_, Request::make(Request::Kind::get_promotion, (*header)->writer_id), patience_);
-  if (!noted) return noted.error();
-  if (noted->error && !noted->is(Code::not_found)) return *noted->error;
-  return !noted->error;
-}
-
 // A mirror that was cut off before the checkpoint that says so has left what the source began with then, and
 // the seal before that. More may be a log of its own that has lost its checkpoint: nothing is put there.
 Result<bool> Begin::looks_cut_off() const {
@@ -119,7 +106,8 @@ Result<bool> Begin::looks_cut_off() const {
     if (!same) return another_log((*header)->log_id);
     if ((*header)->seq > view_.lowest_live()) return false;
     if (!(*header)->has(format::flag::promoted)) continue;
-    const auto here = promoted_here(seq);
+    // Else it is a copy of the seal that promoted the source.
+    const auto here = promoted_by(destination_, seq, destination_, patience_);
     if (!here) return here.error();
     if (*here) return false;
   }
@@ -225,7 +213,7 @@ Result<std::optional<Header>> Begin::stored_last(const format::Checkpoint& known
   }
   const auto whole = reader::look_at(destination_, patience_);
   if (const auto promotion = whole ? whole->newest_promotion() : std::nullopt) {
-    const auto here = promoted_here(*promotion);
+    const auto here = promoted_by(destination_, *promotion, destination_, patience_);
     if (!here) return here.error();
     if (*here) {
       return Error(Code::foreign, destination_.name_of_log() + " was promoted, and goes on by itself");

@@ -21,6 +21,18 @@ Result<std::optional<Header>> header_at(const Courier& log, Seq seq, const reade
   return std::optional(*header);
 }
 
+Result<bool> promoted_by(const Courier& log, Seq seal, const Courier& place,
+                         const reader::Patience& patience) {
+  const auto header = header_at(log, seal, patience);
+  if (!header) return header.error();
+  if (!*header) return false;
+  const auto noted =
+      ask(place, chain::Request::make(chain::Request::Kind::get_promotion, (*header)->writer_id), patience);
+  if (!noted) return noted.error();
+  if (noted->error && !noted->is(Code::not_found)) return *noted->error;
+  return !noted->error;
+}
+
 Error differ(const Courier& source, const Courier& destination, const Header& theirs, const Header& ours) {
   return {Code::foreign,
           fmt::format(

@@ -12,6 +12,11 @@ namespace varve::mirror {
 Result<std::optional<format::Header>> header_at(const courier::Courier& log, Seq seq,
                                                 const reader::Patience& patience);
 
+/// Whether the seal that lies at `seal` of `log` was put for a promotion of `place` (docs/protocol.md, Whose
+/// promotion?). Not if it is gone.
+Result<bool> promoted_by(const courier::Courier& log, Seq seal, const courier::Courier& place,
+                         const reader::Patience& patience);
+
 /// `foreign`: says in what the two objects, of the same place, differ.
 [[nodiscard]] Error differ(const courier::Courier& source, const courier::Courier& destination,
                            const format::Header& theirs, const format::Header& ours);

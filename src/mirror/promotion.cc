@@ -30,7 +30,6 @@ class Promoting {
 
  private:
   Result<chain::Ownership> take_over(const Courier& log, Purpose purpose) const;
-  [[nodiscard]] Result<bool> is_ours(const Courier& log, Seq seal) const;
   Result<void> take_the_rest();
   [[nodiscard]] Error loss() const;
   [[nodiscard]] Error retired_before(const Courier& source, const TailView& there) const;
@@ -56,7 +55,7 @@ Result<Promotion> Promoting::plan() {
     known_.source_seen_unix_ms = view_->mirror->source_seen_unix_ms;
   } else if (!known_.retired) {
     if (const auto promoted = view_->newest_promotion()) {
-      const auto here = is_ours(mirror_, *promoted);
+      const auto here = mirror::promoted_by(mirror_, *promoted, mirror_, patience_);
       if (!here) return here.error();
       known_.done = *here;
     }
@@ -129,7 +128,7 @@ Result<void> Promoting::take_the_rest() {
     if (const auto taken = take_over(source, Purpose::retire); !taken) return taken.error();
   } else if (options_.accept_loss_after != there->tail.offset && !planted(Plant::retired_for_anybody)) {
     // For this mirror, by a promotion that was cut off, or for another, in which the log goes on.
-    const auto ours = is_ours(source, there->newest_owned.epoch);
+    const auto ours = mirror::promoted_by(source, there->newest_owned.epoch, mirror_, patience_);
     if (!ours) return ours.error();
     if (!*ours) return retired_before(source, *there);
   }
@@ -147,8 +146,7 @@ Error Promoting::retired_before(const Courier& source, const TailView& there) co
                fmt::format(
                    "{} was sealed at offset {} for a promotion of another mirror than {}. The log goes on "
                    "there, and this would make two logs of it; nothing was done. If that mirror is lost and "
-                   "was "
-                   "never written to: --accept-loss-after {}",
+                   "was never written to: --accept-loss-after {}",
                    source.name_of_log(), there.tail.offset, mirror_.name_of_log(), there.tail.offset))
       .with_valid_range({there.tail.offset, there.tail.offset});
 }
@@ -194,18 +192,6 @@ Result<chain::Ownership> Promoting::take_over(const Courier& log, Purpose purpos
   if (!driven) return driven.error();
   if (!takeover.result()) return takeover.result().error().with_context(log.name_of_log());
   return takeover.result();
-}
-
-// Whether that seal of `log` was put for a promotion of this place.
-Result<bool> Promoting::is_ours(const Courier& log, Seq seal) const {
-  const auto header = mirror::header_at(log, seal, patience_);
-  if (!header) return header.error();
-  if (!*header) return false;
-  const auto noted = mirror::ask(
-      mirror_, chain::Request::make(chain::Request::Kind::get_promotion, (*header)->writer_id), patience_);
-  if (!noted) return noted.error();
-  if (noted->error && !noted->is(Code::not_found)) return *noted->error;
-  return !noted->error;
 }
 
 Result<void> Promoting::put_checkpoint(const format::Checkpoint& checkpoint) const {

@@ -13,6 +13,8 @@
 #include "store/metered.h"
 #include "varve/inspect.h"
 #include "varve/writer.h"
+#include "writer/event_witness.h"
+#include "writer/writer_test_support.h"
 
 namespace varve {
 namespace {
@@ -23,12 +25,13 @@ using store::FaultyStore;
 using store::for_good;
 using store::RequestKind;
 using ::testing::HasSubstr;
+using writer::bytes_of;
+using writer::Witness;
 
 // Longer than a busy machine takes for anything.
 constexpr std::uint32_t patient_ms = 60'000;
 constexpr std::size_t smallest_batch = std::size_t{64} << 10;
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 std::string text_at(Offset offset) { return "record " + std::to_string(offset); }
 
 /// Two stores that do as they are told, and a log in each.
@@ -96,33 +99,6 @@ class Told {
   std::vector<Error> failures_;
 };
 
-class Witness {
- public:
-  EventCallback callback() {
-    return [this](const Event& event) {
-      const std::lock_guard lock(mutex_);
-      events_.push_back(event);
-      came_.notify_all();
-    };
-  }
-  [[nodiscard]] std::ptrdiff_t count(EventKind kind) const {
-    const std::lock_guard lock(mutex_);
-    return std::ranges::count(events_, kind, &Event::kind);
-  }
-  ::testing::AssertionResult waits_for(EventKind kind) {
-    std::unique_lock lock(mutex_);
-    const auto is_it = [kind](const Event& event) { return event.kind == kind; };
-    const bool came = came_.wait_for(lock, 20s, [&] { return std::ranges::any_of(events_, is_it); });
-    if (came) return ::testing::AssertionSuccess();
-    return ::testing::AssertionFailure() << to_string(kind) << " was not told";
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable came_;
-  std::vector<Event> events_;
-};
-
 Offset append_to(Writer& writer, Told& told) {
   const Offset next = writer.status().end_offset;
   const auto appended = writer.append(bytes_of(text_at(next)), told.callback());
@@ -168,6 +144,13 @@ std::map<Offset, std::string> left_after_losing_the_first(const Pair& pair) {
   auto writer = Writer::open(pair.second);
   EXPECT_TRUE(writer) << writer.error().message();
   return records_of(pair.second);
+}
+
+void expect_nothing_is_lost(const Told& told, const std::map<Offset, std::string>& left) {
+  for (const Offset offset : told.offsets()) {
+    ASSERT_TRUE(left.contains(offset)) << "acknowledged, and not in the second: " << offset;
+    EXPECT_EQ(left.at(offset), text_at(offset));
+  }
 }
 
 TEST(SecondStore, HasWhatIsAcknowledged) {
@@ -353,10 +336,8 @@ TEST(SecondStore, LosesNothingThatWasAcknowledged) {
           }
           pair.there->heal();
           const auto left = left_after_losing_the_first(pair);
-          for (const Offset offset : told.offsets()) {
-            ASSERT_TRUE(left.contains(offset)) << offset;
-            EXPECT_EQ(left.at(offset), text_at(offset));
-          }
+          expect_nothing_is_lost(told, left);
+          if (::testing::Test::HasFatalFailure()) return;
         }
       }
     }
@@ -419,10 +400,8 @@ TEST(SecondStore, ThatIsPromotedWhileItIsWrittenToHasAllThatWasAcknowledged) {
     const auto left = left_after_losing_the_first(pair);
     appending.join();
     EXPECT_FALSE(writer->close());
-    for (const Offset offset : told.offsets()) {
-      ASSERT_TRUE(left.contains(offset)) << "acknowledged after the promotion: " << offset;
-      EXPECT_EQ(left.at(offset), text_at(offset));
-    }
+    expect_nothing_is_lost(told, left);
+    if (::testing::Test::HasFatalFailure()) return;
   }
 }
 

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <future>
-#include <mutex>
 
 #include "store/faulty.h"
 #include "varve/doctor.h"
+#include "writer/event_witness.h"
 #include "writer/writer_test_support.h"
 
 namespace varve::writer {
@@ -17,39 +17,6 @@ using store::Fault;
 using store::FaultyStore;
 using store::RequestKind;
 using testing::ElementsAre;
-
-/// Keeps what it is told, and says when something comes.
-class Witness {
- public:
-  EventCallback callback() {
-    return [this](const Event& event) {
-      const std::lock_guard lock(mutex_);
-      events_.push_back(event);
-      came_.notify_all();
-    };
-  }
-  [[nodiscard]] std::vector<EventKind> kinds() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<EventKind> kinds;
-    for (const Event& event : events_) {
-      // A machine that is busy for seconds may bring these at any time.
-      if (event.kind == EventKind::slowed_down || event.kind == EventKind::recovered) continue;
-      kinds.push_back(event.kind);
-    }
-    return kinds;
-  }
-  [[nodiscard]] Event wait_for(EventKind kind) {
-    std::unique_lock lock(mutex_);
-    const auto is_it = [kind](const Event& event) { return event.kind == kind; };
-    came_.wait(lock, [&] { return std::ranges::any_of(events_, is_it); });
-    return *std::ranges::find_if(events_, is_it);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable came_;
-  std::vector<Event> events_;
-};
 
 TEST(WriterMetrics, CountWhatIsAcknowledgedAndWhereTheTimeWent) {
   const LogAddress log = fresh_log("metrics");
