@@ -144,7 +144,8 @@ varve_code varve_writer_open(const varve_log* log, const varve_writer_options* o
 
 /* Called exactly once for each append that returned VARVE_OK, in offset order, on the writer's own thread.
  * `error` NULL: durable; else why not, lent for the time of the call. It should be short, may append, and
- * must not call what waits or frees the writer (append_wait, flush, wait_durable, trim, close, free). */
+ * must not call what waits or frees the writer (append_wait and its like, flush, wait_durable, trim, close,
+ * free). */
 typedef void (*varve_append_done)(void* context, uint64_t first_offset, const varve_error* error);
 
 /* Copies the record, stores its offset at `offset` and returns. Never blocks on the store. `done` and
@@ -166,6 +167,11 @@ typedef struct varve_bytes {
 varve_code varve_writer_append_batch(varve_writer* writer, const varve_bytes* records, size_t count,
                                      varve_append_done done, void* context, uint64_t* first_offset,
                                      varve_error** error);
+
+/* The same, but waits while the writer is over capacity: VARVE_TIMED_OUT. */
+varve_code varve_writer_append_batch_wait(varve_writer* writer, const varve_bytes* records, size_t count,
+                                          uint64_t timeout_ms, varve_append_done done, void* context,
+                                          uint64_t* first_offset, varve_error** error);
 
 /* Uploads what is collected, and waits until everything appended before the call is durable. */
 varve_code varve_writer_flush(varve_writer* writer, uint64_t timeout_ms, varve_error** error);

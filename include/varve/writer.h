@@ -122,7 +122,7 @@ struct WriterOptions {
 ///
 /// It runs on the writer's acknowledgement thread, in offset order, exactly once, and must not
 /// throw. It should be short: the next one waits for it (uploads do not). It may append, but not
-/// call a function that waits (`append_wait`, `flush`, `wait_durable`, `trim`, `close`).
+/// call a function that waits (`append_wait` and its like, `flush`, `wait_durable`, `trim`, `close`).
 class AppendCallback {
  public:
   AppendCallback() = default;
@@ -259,9 +259,12 @@ class Writer {
   Result<Offset> append_batch(std::span<const std::span<const std::byte>> records,
                               AppendCallback callback = {});
 
-  /// As `append`, but waits while the writer is over capacity, until `timeout` (`timed_out`).
+  /// As `append` and `append_batch`, but wait while the writer is over capacity, until `timeout`
+  /// (`timed_out`).
   Result<Offset> append_wait(std::span<const std::byte> record, std::chrono::milliseconds timeout,
                              AppendCallback callback = {});
+  Result<Offset> append_batch_wait(std::span<const std::span<const std::byte>> records,
+                                   std::chrono::milliseconds timeout, AppendCallback callback = {});
 
   /// As `append`; the future has the outcome. Allocates (a std::future must).
   std::future<Result<Offset>> append_future(std::span<const std::byte> record);
@@ -273,8 +276,9 @@ class Writer {
   [[nodiscard]] AppendAwaiter append_async(std::span<const std::byte> record);
 
   /// Claims room for a record of up to `bytes` bytes to be written in place: no copy at all.
-  /// Errors as `append`.
+  /// Errors as `append`, and as `append_wait` if it waits.
   Result<Reservation> reserve(std::size_t bytes);
+  Result<Reservation> reserve_wait(std::size_t bytes, std::chrono::milliseconds timeout);
 
   /// Uploads what is collected without waiting for company, and waits until everything appended
   /// before the call is durable. Errors: the writer's end, `timed_out`.

@@ -79,17 +79,21 @@ TEST_F(CInterface, AppendsAndReadsBack) {
   EXPECT_EQ(offset, 1U);
   ASSERT_EQ(varve_writer_append_wait(writer, "five", 4, 60'000, hear, &heard, &offset, &failure_), VARVE_OK);
   EXPECT_EQ(offset, 4U);
+  const varve_bytes more[] = {{"six", 3}, {"seven", 5}};
+  ASSERT_EQ(varve_writer_append_batch_wait(writer, more, 2, 60'000, hear, &heard, &offset, &failure_),
+            VARVE_OK);
+  EXPECT_EQ(offset, 5U);
   ASSERT_EQ(varve_writer_flush(writer, VARVE_FOREVER, &failure_), VARVE_OK);
-  ASSERT_EQ(varve_writer_wait_durable(writer, 5, VARVE_FOREVER, &failure_), VARVE_OK);
+  ASSERT_EQ(varve_writer_wait_durable(writer, 7, VARVE_FOREVER, &failure_), VARVE_OK);
   varve_offsets offsets;
   ASSERT_EQ(varve_writer_offsets(writer, &offsets, &failure_), VARVE_OK);
   EXPECT_EQ(offsets.start, 0U);
-  EXPECT_EQ(offsets.durable, 5U);
-  EXPECT_EQ(offsets.end, 5U);
+  EXPECT_EQ(offsets.durable, 7U);
+  EXPECT_EQ(offsets.end, 7U);
   ASSERT_EQ(varve_writer_close(writer, VARVE_FOREVER, &failure_), VARVE_OK);
   varve_writer_free(writer);
-  EXPECT_EQ(heard.offsets, (std::vector<std::uint64_t>{0, 1, 4}));
-  EXPECT_EQ(heard.codes, (std::vector<varve_code>{VARVE_OK, VARVE_OK, VARVE_OK}));
+  EXPECT_EQ(heard.offsets, (std::vector<std::uint64_t>{0, 1, 4, 5}));
+  EXPECT_EQ(heard.codes, (std::vector<varve_code>(4, VARVE_OK)));
 
   varve_reader* reader = nullptr;
   ASSERT_EQ(varve_reader_open(log_, nullptr, &reader, &failure_), VARVE_OK) << failure_.message();
@@ -103,8 +107,8 @@ TEST_F(CInterface, AppendsAndReadsBack) {
     EXPECT_GT(record.time_unix_ms, 0);
     read.emplace_back(static_cast<const char*>(record.data), record.bytes);
   }
-  EXPECT_EQ(read, (std::vector<std::string>{"one", "two", "", "four", "five"}));
-  EXPECT_EQ(varve_reader_position(reader), 5U);
+  EXPECT_EQ(read, (std::vector<std::string>{"one", "two", "", "four", "five", "six", "seven"}));
+  EXPECT_EQ(varve_reader_position(reader), 7U);
   varve_reader_free(reader);
 }
 

@@ -78,6 +78,18 @@ Result<std::span<const std::byte>> record_of(const void* data, std::size_t bytes
   return std::span(static_cast<const std::byte*>(data), bytes);
 }
 
+Result<std::vector<std::span<const std::byte>>> batch_of(const varve_bytes* records, std::size_t count) {
+  if (records == nullptr && count > 0) return missing("records");
+  std::vector<std::span<const std::byte>> batch;
+  batch.reserve(count);
+  for (const varve_bytes& one : std::span(records, count)) {
+    const auto record = record_of(one.data, one.bytes);
+    if (!record) return record.error();
+    batch.push_back(*record);
+  }
+  return batch;
+}
+
 /// A trim's own way to say it: 32 bits, and 0 for no end.
 std::uint32_t trim_patience_of(std::uint64_t timeout_ms) {
   if (timeout_ms > UINT32_MAX) return 0;
@@ -94,6 +106,7 @@ Result<void> deliver(const Result<Offset>& appended, std::uint64_t* offset) {
 }  // namespace
 }  // namespace varve::c_interface
 
+using varve::c_interface::batch_of;
 using varve::c_interface::callback_of;
 using varve::c_interface::deliver;
 using varve::c_interface::record_of;
@@ -143,15 +156,22 @@ varve_code varve_writer_append_batch(varve_writer* writer, const varve_bytes* re
                                      varve_error** error) {
   return guarded(error, [&]() -> Result<void> {
     if (writer == nullptr) return missing("writer");
-    if (records == nullptr && count > 0) return missing("records");
-    std::vector<std::span<const std::byte>> batch;
-    batch.reserve(count);
-    for (const varve_bytes& one : std::span(records, count)) {
-      const auto record = record_of(one.data, one.bytes);
-      if (!record) return record.error();
-      batch.push_back(*record);
-    }
-    return deliver(writer->writer->append_batch(batch, callback_of(done, context)), first_offset);
+    const auto batch = batch_of(records, count);
+    if (!batch) return batch.error();
+    return deliver(writer->writer->append_batch(*batch, callback_of(done, context)), first_offset);
+  });
+}
+
+varve_code varve_writer_append_batch_wait(varve_writer* writer, const varve_bytes* records, size_t count,
+                                          uint64_t timeout_ms, varve_append_done done, void* context,
+                                          uint64_t* first_offset, varve_error** error) {
+  return guarded(error, [&]() -> Result<void> {
+    if (writer == nullptr) return missing("writer");
+    const auto batch = batch_of(records, count);
+    if (!batch) return batch.error();
+    return deliver(
+        writer->writer->append_batch_wait(*batch, patience_of(timeout_ms), callback_of(done, context)),
+        first_offset);
   });
 }
 

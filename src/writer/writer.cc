@@ -40,6 +40,26 @@ writer::PilotOptions pilot_options(const WriterOptions& options, const Store& st
           .two_stores = two_stores_options(options)};
 }
 
+// `attempt` again for as long as it answers `over_capacity`, whenever there is room that was not there
+// before. No clock is read while there is room: that costs as much as an append.
+template <class Attempt>
+std::invoke_result_t<Attempt> when_there_is_room(writer::BatchPool& pool, std::chrono::milliseconds timeout,
+                                                 const Attempt& attempt) {
+  return with_memory([&]() -> std::invoke_result_t<Attempt> {
+    std::optional<courier::Deadline> deadline;
+    for (;;) {
+      const std::uint64_t turn = pool.room_turn();
+      auto done = attempt();
+      if (done || done.error().code() != Code::over_capacity) return done;
+      if (!deadline) deadline = courier::deadline_after(timeout);
+      if (!pool.wait_for_room(turn, *deadline)) {
+        return Error(Code::timed_out, fmt::format("the writer stayed over capacity for {} ms: {}",
+                                                  timeout.count(), done.error().message()));
+      }
+    }
+  });
+}
+
 std::uint64_t seed_from(const format::Id& id) {
   std::uint64_t seed = 0;
   std::memcpy(&seed, id.bytes.data(), sizeof seed);
@@ -77,6 +97,17 @@ class Writer::Impl {
     const Offset all = pool().end_offset();
     pilot_.wish(writer::FlushWish{all});
     return pilot_.watermark().wait(all, timeout);
+  }
+
+  static Reservation reservation_of(Writer& writer, const writer::Claim& claim, std::size_t bytes) {
+    Reservation reservation;
+    reservation.bytes_ = {writer::BatchPool::payload_of(claim), bytes};
+    reservation.offset_ = claim.offset;
+    reservation.batch_ = claim.batch;
+    reservation.index_ = claim.index;
+    reservation.position_ = claim.position;
+    reservation.writer_ = &writer;
+    return reservation;
   }
 
   Result<TrimReport> trim(Offset before, TrimOptions options) {
@@ -180,18 +211,13 @@ Result<Offset> Writer::append_batch(std::span<const std::span<const std::byte>> 
 
 Result<Offset> Writer::append_wait(std::span<const std::byte> record, std::chrono::milliseconds timeout,
                                    AppendCallback callback) {
-  const auto deadline = courier::deadline_after(timeout);
-  return with_memory([&]() -> Result<Offset> {
-    for (;;) {
-      const std::uint64_t turn = impl_->pool().room_turn();
-      Result<Offset> appended = impl_->pool().append(record, callback);
-      if (appended || appended.error().code() != Code::over_capacity) return appended;
-      if (!impl_->pool().wait_for_room(turn, deadline)) {
-        return Error(Code::timed_out, fmt::format("the writer stayed over capacity for {} ms: {}",
-                                                  timeout.count(), appended.error().message()));
-      }
-    }
-  });
+  return when_there_is_room(impl_->pool(), timeout, [&] { return impl_->pool().append(record, callback); });
+}
+
+Result<Offset> Writer::append_batch_wait(std::span<const std::span<const std::byte>> records,
+                                         std::chrono::milliseconds timeout, AppendCallback callback) {
+  return when_there_is_room(impl_->pool(), timeout,
+                            [&] { return impl_->pool().append_batch(records, callback); });
 }
 
 std::future<Result<Offset>> Writer::append_future(std::span<const std::byte> record) {
@@ -212,14 +238,14 @@ std::future<Result<Offset>> Writer::append_future(std::span<const std::byte> rec
 Result<Reservation> Writer::reserve(std::size_t bytes) {
   const Result<writer::Claim> claim = with_memory([&] { return impl_->pool().reserve(bytes); });
   if (!claim) return claim.error();
-  Reservation reservation;
-  reservation.bytes_ = {writer::BatchPool::payload_of(*claim), bytes};
-  reservation.offset_ = claim->offset;
-  reservation.batch_ = claim->batch;
-  reservation.index_ = claim->index;
-  reservation.position_ = claim->position;
-  reservation.writer_ = this;
-  return reservation;
+  return Impl::reservation_of(*this, *claim, bytes);
+}
+
+Result<Reservation> Writer::reserve_wait(std::size_t bytes, std::chrono::milliseconds timeout) {
+  const Result<writer::Claim> claim =
+      when_there_is_room(impl_->pool(), timeout, [&] { return impl_->pool().reserve(bytes); });
+  if (!claim) return claim.error();
+  return Impl::reservation_of(*this, *claim, bytes);
 }
 
 Reservation::Reservation(Reservation&& other) noexcept { *this = std::move(other); }

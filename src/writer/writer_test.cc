@@ -218,12 +218,42 @@ TEST(Writer, SaysOverCapacityAtOnceAndGoesOnWhenThereIsRoom) {
   EXPECT_EQ(last.error().outcome(), WriteOutcome::not_written);
   EXPECT_GE(accepted * record.size(), 2 * batch);
   EXPECT_LE(accepted * record.size(), 4 * batch);
+  const std::array<std::span<const std::byte>, 2> two{bytes_of(record), bytes_of(record)};
   EXPECT_EQ(writer->append_wait(bytes_of(record), 20ms).error().code(), Code::timed_out);
+  EXPECT_EQ(writer->append_batch_wait(two, 20ms).error().code(), Code::timed_out);
+  EXPECT_EQ(writer->reserve_wait(record.size(), 20ms).error().code(), Code::timed_out);
   faulty.store->heal();
   faulty.store->release();
   EXPECT_EQ(writer->append_wait(bytes_of(record), 10s).value(), accepted);
+  EXPECT_EQ(writer->append_batch_wait(two, 10s).value(), accepted + 1);
+  EXPECT_EQ(writer->reserve_wait(record.size(), 10s)->offset(), accepted + 3);
   EXPECT_TRUE(writer->close());
-  EXPECT_EQ(read_back(faulty.below).records.size(), accepted + 1);
+  EXPECT_EQ(read_back(faulty.below).records.size(), accepted + 4);
+}
+
+TEST(Writer, WhoWaitsWithSeveralRecordsGoesOnWhenThereIsRoom) {
+  const LogAddress log = fresh_log("batches-wait");
+  constexpr std::size_t batch = 64 << 10;
+  const auto writer = open_writer(log, {.batch_bytes = batch, .window = 2, .buffered_bytes_max = 2 * batch});
+  constexpr int threads = 3;
+  constexpr int calls = 300;
+  std::vector<std::thread> producers;
+  for (int t = 0; t < threads; ++t) {
+    producers.emplace_back([&] {
+      const std::string record(1000, 'r');
+      const std::vector<std::span<const std::byte>> records(10, bytes_of(record));
+      for (int i = 0; i < calls; ++i) {
+        EXPECT_TRUE(writer->append_batch_wait(records, 10s));
+        Result<Reservation> reserved = writer->reserve_wait(record.size(), 10s);
+        ASSERT_TRUE(reserved) << reserved.error().message();
+        std::memcpy(reserved->bytes().data(), record.data(), record.size());
+        reserved->commit(record.size());
+      }
+    });
+  }
+  for (std::thread& producer : producers) producer.join();
+  EXPECT_TRUE(writer->close());
+  EXPECT_EQ(read_back(log).records, std::vector<std::string>(threads * calls * 11, std::string(1000, 'r')));
 }
 
 TEST(Writer, TrimIsDurableFirstThenDeletes) {
