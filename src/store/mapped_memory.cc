@@ -4,13 +4,19 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
+
+#include "result/invariant.h"
 
 namespace varve::store {
 namespace {
 
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
+
+// What malloc would take from the system and give back to it each time; below, it keeps them itself.
+constexpr std::size_t in_line_bytes_min = std::size_t{64} << 10;
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -48,6 +54,20 @@ void MappedMemory::advise_huge_pages(std::size_t from, std::size_t to) const noe
 
 std::size_t MappedMemory::mapped_bytes(std::size_t bytes) noexcept { return round_up(bytes, page_bytes); }
 
+MappedMemory MappedMemory::split_off(std::size_t bytes) noexcept {
+  VARVE_INVARIANT(bytes > 0 && bytes < bytes_ && bytes % page_bytes == 0);
+  MappedMemory rest;
+  rest.data_ = data_ + bytes;
+  rest.bytes_ = std::exchange(bytes_, bytes) - bytes;
+  return rest;
+}
+
+void MappedMemory::join(MappedMemory next) noexcept {
+  VARVE_INVARIANT(ends_at(next.data_));
+  bytes_ += std::exchange(next.bytes_, 0);
+  next.data_ = nullptr;
+}
+
 MappedMemory::MappedMemory(MappedMemory&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
 
@@ -71,7 +91,7 @@ std::shared_ptr<std::byte[]> BodyMemory::take(std::size_t bytes) {
   MappedMemory memory = take_kept(mapped);
   if (!memory) {
     memory = MappedMemory(mapped);
-    memory.advise_huge_pages(0, bytes);  // what is left of the last one is not filled
+    memory.advise_huge_pages(0, bytes + huge_page_bytes / 2);  // the last one, too, if half of it is filled
   }
   if (!memory) return nullptr;
   std::byte* const data = memory.data();
@@ -81,15 +101,34 @@ std::shared_ptr<std::byte[]> BodyMemory::take(std::size_t bytes) {
           }};
 }
 
-// The one given back last, whose cache lines may be warm, goes out first.
+std::shared_ptr<std::byte[]> BodyMemory::take_in_line(std::size_t bytes) {
+  if (bytes < in_line_bytes_min || bytes >= huge_page_bytes / 2) return take(bytes);
+  const std::lock_guard lock(line_mutex_);
+  std::shared_ptr<std::byte[]> piece = line_.lock();
+  if (!piece || line_used_bytes_ + bytes > huge_page_bytes) {
+    piece = take(huge_page_bytes);
+    if (!piece) return nullptr;
+    line_ = piece;
+    line_used_bytes_ = 0;
+  }
+  std::byte* const at = piece.get() + line_used_bytes_;
+  line_used_bytes_ += round_up(bytes, page_bytes);
+  return {std::move(piece), at};
+}
+
+// The smallest that is large enough, so that there are large ones left for those who need them.
 MappedMemory BodyMemory::take_kept(std::size_t mapped_bytes) {
   const std::lock_guard lock(mutex_);
-  const auto last = std::find_if(kept_.rbegin(), kept_.rend(),
-                                 [&](const MappedMemory& kept) { return kept.bytes() == mapped_bytes; });
-  if (last == kept_.rend()) return {};
-  MappedMemory memory = std::move(*last);
-  kept_.erase(std::next(last).base());
-  kept_bytes_ -= memory.bytes();
+  auto best = kept_.end();
+  for (auto at = kept_.begin(); at != kept_.end(); ++at) {
+    const std::size_t bytes = at->second.bytes();
+    if (bytes >= mapped_bytes && (best == kept_.end() || bytes < best->second.bytes())) best = at;
+  }
+  if (best == kept_.end()) return {};
+  MappedMemory memory = std::move(best->second);
+  kept_.erase(best);
+  if (memory.bytes() > mapped_bytes) keep(memory.split_off(mapped_bytes));
+  kept_bytes_ -= mapped_bytes;
   return memory;
 }
 
@@ -97,7 +136,23 @@ void BodyMemory::give_back(MappedMemory memory) {
   const std::lock_guard lock(mutex_);
   if (kept_bytes_ + memory.bytes() > kept_bytes_max_) return;  // unmapped by the caller's end
   kept_bytes_ += memory.bytes();
-  kept_.push_back(std::move(memory));
+  const auto next = kept_.find(memory.data() + memory.bytes());
+  if (next != kept_.end()) {
+    memory.join(std::move(next->second));
+    kept_.erase(next);
+  }
+  const auto after = kept_.lower_bound(memory.data());
+  const bool follows = after != kept_.begin() && std::prev(after)->second.ends_at(memory.data());
+  if (follows) {
+    std::prev(after)->second.join(std::move(memory));
+  } else {
+    keep(std::move(memory));
+  }
+}
+
+void BodyMemory::keep(MappedMemory memory) {
+  const std::byte* const at = memory.data();
+  kept_.emplace(at, std::move(memory));
 }
 
 }  // namespace varve::store

@@ -6,9 +6,9 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 namespace varve::store {
 
@@ -32,13 +32,19 @@ class MappedMemory {
   /// within. Advice: without them it is slower, and as good.
   void advise_huge_pages(std::size_t from, std::size_t to) const noexcept;
 
+  /// Keeps the first `bytes` (whole pages, fewer than there are), gives the rest.
+  MappedMemory split_off(std::size_t bytes) noexcept;
+  /// Takes in what begins where this ends.
+  void join(MappedMemory next) noexcept;
+  [[nodiscard]] bool ends_at(const std::byte* at) const noexcept { return data_ + bytes_ == at; }
+
  private:
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
 };
 
 /// Memory for bodies that come and go. Large ones go into whole pieces of 2 MiB, which are kept, up to
-/// a bound, for the next. Thread-safe.
+/// a bound, for the next, whatever their sizes: neighbours are joined and split again. Thread-safe.
 class BodyMemory : public std::enable_shared_from_this<BodyMemory> {
  public:
   /// Keeps at most `kept_bytes_max` that nobody uses.
@@ -48,15 +54,24 @@ class BodyMemory : public std::enable_shared_from_this<BodyMemory> {
   /// none. It may outlive this.
   [[nodiscard]] std::shared_ptr<std::byte[]> take(std::size_t bytes);
 
+  /// The same for what goes in about the order in which it came, as a log's objects do: smaller bodies lie
+  /// one behind the other in a piece of 2 MiB, which is kept for the next when the last of them has gone.
+  [[nodiscard]] std::shared_ptr<std::byte[]> take_in_line(std::size_t bytes);
+
  private:
   explicit BodyMemory(std::size_t kept_bytes_max) : kept_bytes_max_(kept_bytes_max) {}
   [[nodiscard]] MappedMemory take_kept(std::size_t mapped_bytes);
   void give_back(MappedMemory memory);
+  void keep(MappedMemory memory);  // with the mutex held
 
   const std::size_t kept_bytes_max_;
   std::mutex mutex_;
   std::size_t kept_bytes_ = 0;
-  std::vector<MappedMemory> kept_;
+  std::map<const std::byte*, MappedMemory> kept_;  // no two of them side by side
+
+  std::mutex line_mutex_;
+  std::weak_ptr<std::byte[]> line_;  // the piece that `take_in_line` fills; those who lie there own it
+  std::size_t line_used_bytes_ = 0;
 };
 
 }  // namespace varve::store

@@ -53,7 +53,7 @@ void MemoryStore::remove(std::vector<std::string> keys, Done<std::vector<RemoveF
 }
 
 Result<Bytes> MemoryStore::copy(std::span<const std::byte> body) {
-  std::shared_ptr<std::byte[]> memory = memory_->take(body.size());
+  std::shared_ptr<std::byte[]> memory = memory_->take_in_line(body.size());
   if (!memory) return Error(Code::no_space, describe() + ": the system has no more memory");
   if (!body.empty()) std::memcpy(memory.get(), body.data(), body.size());
   const std::span<const std::byte> view(memory.get(), body.size());
