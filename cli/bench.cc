@@ -13,7 +13,7 @@ namespace varve::cli {
 namespace {
 
 constexpr const char* bench_about =
-    R"(Measure appending, compressing, reading, following, opening and seeking.
+    R"(Measure appending, compressing, reading, following, opening, seeking, and the machine itself.
 
 Each workload runs several rounds in a log of its own under the store, deleted afterwards, and verifies
 what it wrote: a run whose records do not come back right prints no figure. Baselines run in the same
@@ -111,6 +111,7 @@ void add_bench(Command& commands, ExitCode& exit_code) {
   add_bench_recover(command, exit_code);
   add_bench_tail(command, exit_code);
   add_bench_open(command, exit_code);
+  add_bench_machine(command, exit_code);
   add_bench_mirror(command, exit_code);
   add_bench_seek(command, exit_code);
 }

@@ -53,6 +53,7 @@ void add_use(nlohmann::ordered_json& json, const bench::StoreUse& use);
 
 void add_bench_append(Command& bench, ExitCode& exit_code);
 void add_bench_compression(Command& bench, ExitCode& exit_code);
+void add_bench_machine(Command& bench, ExitCode& exit_code);
 void add_bench_recover(Command& bench, ExitCode& exit_code);
 void add_bench_tail(Command& bench, ExitCode& exit_code);
 void add_bench_mirror(Command& bench, ExitCode& exit_code);
