@@ -129,6 +129,13 @@ kill-rounds-s3:  ## the same on a real S3 server, which is killed and started ag
 	@dir="$$(mktemp -d build/kill-rounds-s3.XXXXXX)"; trap "tools/rgw stop $$dir; rm -rf $$dir" EXIT; \
 	cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),200) --gateway "$$dir"
 
+.PHONY: kill-mirrors
+kill-mirrors:  ## the same with a mirror to a second S3 server, all of them killed, and promotions; ROUNDS=50
+	@tools/install-packages build s3
+	@$(MAKE) build
+	@dir="$$(mktemp -d build/kill-mirrors.XXXXXX)"; trap "tools/rgw stop $$dir/1; tools/rgw stop $$dir/2; rm -rf $$dir" EXIT; \
+	cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),50) --gateway "$$dir/1" --mirror-gateway "$$dir/2" --verbose
+
 .PHONY: soak
 soak: deps  ## try for longer, and add what was tried to docs/evidence.md; MINUTES=30
 	cmake --preset release
