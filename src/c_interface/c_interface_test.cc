@@ -112,6 +112,40 @@ TEST_F(CInterface, AppendsAndReadsBack) {
   varve_reader_free(reader);
 }
 
+TEST_F(CInterface, WhatIsDurableIsInTheSecondStoreToo) {
+  varve_log* second = nullptr;
+  ASSERT_EQ(varve_log_open("mem://c-second/log", &second, &failure_), VARVE_OK);
+  varve_writer_options options;
+  varve_writer_options_init(&options, sizeof options);
+  options.second = second;
+  varve_writer* writer = nullptr;
+  ASSERT_EQ(varve_writer_open(log_, &options, &writer, &failure_), VARVE_OK) << failure_.message();
+  ASSERT_EQ(append(writer, "twice"), VARVE_OK);
+  ASSERT_EQ(varve_writer_wait_durable(writer, 1, VARVE_FOREVER, &failure_), VARVE_OK);
+
+  // While the writer is open, with nothing flushed or closed: it is there already.
+  varve_reader* reader = nullptr;
+  ASSERT_EQ(varve_reader_open(second, nullptr, &reader, &failure_), VARVE_OK) << failure_.message();
+  varve_record record;
+  bool found = false;
+  ASSERT_EQ(varve_reader_next(reader, 0, &record, &found, &failure_), VARVE_OK);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(std::string(static_cast<const char*>(record.data), record.bytes), "twice");
+  varve_reader_free(reader);
+  ASSERT_EQ(varve_writer_close(writer, VARVE_FOREVER, &failure_), VARVE_OK);
+  varve_writer_free(writer);
+
+  // A place that holds another log is refused.
+  varve_log* other = nullptr;
+  ASSERT_EQ(varve_log_open("mem://c-other/log", &other, &failure_), VARVE_OK);
+  ASSERT_EQ(varve_writer_open(other, nullptr, &writer, &failure_), VARVE_OK);
+  varve_writer_free(writer);
+  options.second = other;
+  EXPECT_EQ(varve_writer_open(log_, &options, &writer, &failure_), VARVE_FOREIGN) << failure_.message();
+  varve_log_free(other);
+  varve_log_free(second);
+}
+
 TEST_F(CInterface, BeginsWhereItIsTold) {
   varve_writer* writer = open_writer();
   for (int i = 0; i < 10; ++i) ASSERT_EQ(append(writer, "x"), VARVE_OK);

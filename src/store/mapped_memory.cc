@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <new>
 #include <utility>
 
 #include "result/invariant.h"
@@ -125,34 +126,43 @@ MappedMemory BodyMemory::take_kept(std::size_t mapped_bytes) {
     if (bytes >= mapped_bytes && (best == kept_.end() || bytes < best->second.bytes())) best = at;
   }
   if (best == kept_.end()) return {};
+  kept_bytes_ -= mapped_bytes;
+  // Its end, so that the rest stays where it is, and nothing has to be allocated.
+  if (best->second.bytes() > mapped_bytes) return best->second.split_off(best->second.bytes() - mapped_bytes);
   MappedMemory memory = std::move(best->second);
   kept_.erase(best);
-  if (memory.bytes() > mapped_bytes) keep(memory.split_off(mapped_bytes));
-  kept_bytes_ -= mapped_bytes;
   return memory;
 }
 
-void BodyMemory::give_back(MappedMemory memory) {
+// Called as the last owner of a piece goes, so it must not throw: what cannot be kept is unmapped, by the
+// parameter's end.
+void BodyMemory::give_back(MappedMemory memory) noexcept {
   const std::lock_guard lock(mutex_);
-  if (kept_bytes_ + memory.bytes() > kept_bytes_max_) return;  // unmapped by the caller's end
-  kept_bytes_ += memory.bytes();
-  const auto next = kept_.find(memory.data() + memory.bytes());
-  if (next != kept_.end()) {
-    memory.join(std::move(next->second));
-    kept_.erase(next);
-  }
+  const std::size_t bytes = memory.bytes();
+  if (kept_bytes_ + bytes > kept_bytes_max_) return;
+  auto next = kept_.extract(memory.data() + bytes);
+  if (next) memory.join(std::move(next.mapped()));
   const auto after = kept_.lower_bound(memory.data());
-  const bool follows = after != kept_.begin() && std::prev(after)->second.ends_at(memory.data());
-  if (follows) {
+  if (after != kept_.begin() && std::prev(after)->second.ends_at(memory.data())) {
     std::prev(after)->second.join(std::move(memory));
-  } else {
-    keep(std::move(memory));
+  } else if (next) {
+    next.key() = memory.data();
+    next.mapped() = std::move(memory);
+    kept_.insert(std::move(next));
+  } else if (!keep_apart(std::move(memory))) {
+    return;
   }
+  kept_bytes_ += bytes;
 }
 
-void BodyMemory::keep(MappedMemory memory) {
+bool BodyMemory::keep_apart(MappedMemory memory) noexcept {
   const std::byte* const at = memory.data();
-  kept_.emplace(at, std::move(memory));
+  try {
+    kept_.emplace(at, std::move(memory));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 }  // namespace varve::store

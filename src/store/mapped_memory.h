@@ -61,8 +61,8 @@ class BodyMemory : public std::enable_shared_from_this<BodyMemory> {
  private:
   explicit BodyMemory(std::size_t kept_bytes_max) : kept_bytes_max_(kept_bytes_max) {}
   [[nodiscard]] MappedMemory take_kept(std::size_t mapped_bytes);
-  void give_back(MappedMemory memory);
-  void keep(MappedMemory memory);  // with the mutex held
+  void give_back(MappedMemory memory) noexcept;
+  [[nodiscard]] bool keep_apart(MappedMemory memory) noexcept;  // with the mutex held
 
   const std::size_t kept_bytes_max_;
   std::mutex mutex_;
