@@ -9,18 +9,15 @@ namespace {
 
 // A batch smaller than this is not worth anybody's time.
 constexpr std::uint64_t batch_bytes_min = 4096;
-// What is sampled, as much as a block, for less shrinks less; and how often at most. It takes some 2 ms where
-// bytes shrink, and a tenth of that where they do not: about a percent of one core.
+// What is sampled, as much as a block, for less shrinks less.
 constexpr std::size_t sample_bytes = std::size_t{256} << 10;
-constexpr std::uint64_t sample_every_bytes_min = std::uint64_t{128} << 20;
+// How often: so that samples take no more than a hundredth of one core, whatever they and the batches are.
+constexpr int sample_share = 100;
 constexpr auto sample_every = std::chrono::milliseconds(200);
 // From the middle; and where that hardly shrinks, which is found quickly, from elsewhere as well: what is
 // compressed already is not all alike.
 constexpr std::array<std::size_t, 4> sampled_eighths{4, 1, 7, 2};
 constexpr double clear_ratio = 0.9;
-// Where nothing shrinks, less and less often.
-constexpr std::uint64_t sample_every_bytes_max = std::uint64_t{512} << 20;
-constexpr double hopeless_ratio = 0.97;
 // A line that nobody has seen yet is taken for one of 300 MB/s: then the first batches are compressed
 // quickly, if they shrink, which is a small mistake on any line.
 constexpr double unseen_line_ns_per_byte = 3.3;
@@ -64,7 +61,6 @@ void take_sample(std::span<const std::byte> body, format::Packer& packer, Candid
 }
 
 Order Economy::order(std::uint64_t bytes, const Sight& sight, Clock::time_point now) {
-  bytes_since_sample_ += bytes;
   look(sight.appended_bytes, now);
   if (bytes < batch_bytes_min) return {};
   // Where others compete for the CPU, what is idle says little of what would be had: whether compressing
@@ -75,8 +71,8 @@ Order Economy::order(std::uint64_t bytes, const Sight& sight, Clock::time_point 
   order.candidates = scaled();
   order.present = present_;
   const CompressionFacts now_facts = facts(bytes, sight);
-  if (!is_sampled_ || (bytes_since_sample_ >= sample_every_bytes_ && now - sampled_at_ >= sample_every)) {
-    bytes_since_sample_ = 0;
+  if (!is_sampled_ || now >= next_sample_) {
+    next_sample_ = now + sample_every;  // until it is known what this one took
     sampled_at_ = now;
     order.sample = now_facts;
     order.candidates = sampled_;
@@ -92,10 +88,7 @@ void Economy::done(const Outcome& outcome) {
   if (outcome.sampled) {
     sampled_ = *outcome.sampled;
     is_sampled_ = true;
-    const bool hopeless =
-        std::ranges::none_of(sampled_, [](const Candidate& each) { return each.ratio <= hopeless_ratio; });
-    sample_every_bytes_ =
-        hopeless ? std::min(2 * sample_every_bytes_, sample_every_bytes_max) : sample_every_bytes_min;
+    next_sample_ = sampled_at_ + std::max<Clock::duration>(sample_every, outcome.sample_cpu * sample_share);
     present_ = std::min(index_of(sampled_, outcome.packing), sampled_.size() - 1);
   }
   const std::size_t used = index_of(sampled_, outcome.packing);

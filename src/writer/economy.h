@@ -74,9 +74,8 @@ class Economy {
 
   Candidates sampled_ = unknown_candidates();
   bool is_sampled_ = false;
-  std::uint64_t bytes_since_sample_ = 0;
   Clock::time_point sampled_at_{};
-  std::uint64_t sample_every_bytes_ = std::uint64_t{128} << 20;
+  Clock::time_point next_sample_{};
   // A whole batch against the sample.
   double ratio_scale_ = 1;
   double time_scale_ = 1;

@@ -1,8 +1,9 @@
 // How fast the line to the store is, from what uploads tell. Pure: times come in.
 //
-// While an object is under way, so many bytes arrive, its own included: that many in its time is what the
-// line carries at least (as BBR measures it, which is where this comes from). The most of the last seconds
-// is what it carries.
+// While something is under way, so many bytes arrive in so much time: that is what the line carries at least,
+// and the most of the last seconds is what it carries. A stretch of such time is some 50 ms, for arrivals are
+// heard of late and together where processors are busy: the time of a single object, as BBR takes a packet's,
+// would make the line as fast as two that were heard of in one instant.
 //
 // How many objects at once it takes to get the most out of it is tried: twice as many, and where the line
 // then carries no more, half of them again. More would only wait, and would have been compressed, or not, by
@@ -24,13 +25,12 @@ class LineMeter {
   struct Departure {
     Clock::time_point at{};
     std::uint64_t bytes = 0;
-    std::uint64_t arrived_before = 0;
     bool alone = false;  ///< nothing else was under way
   };
 
   Departure depart(std::uint64_t bytes, Clock::time_point now) {
-    const Departure departure{
-        .at = now, .bytes = bytes, .arrived_before = arrived_bytes_, .alone = objects_ == 0};
+    const Departure departure{.at = now, .bytes = bytes, .alone = objects_ == 0};
+    if (objects_ == 0) busy_since_ = now;
     ++objects_;
     under_way_bytes_ += bytes;
     return departure;
@@ -40,15 +40,9 @@ class LineMeter {
     --objects_;
     under_way_bytes_ -= departure.bytes;
     arrived_bytes_ += departure.bytes;
-    const double ns = std::max(1.0, std::chrono::duration<double, std::nano>(now - departure.at).count());
-    if (now - period_began_ > period) {
-      before_ = now - period_began_ > 2 * period ? last_ : present_;
-      present_ = 0;
-      period_began_ = now;
-    }
-    last_ = static_cast<double>(arrived_bytes_ - departure.arrived_before) / ns;
-    present_ = std::max(present_, last_);
-    if (departure.alone && objects_ == 0) learn_alone(static_cast<double>(departure.bytes), ns);
+    end_stretch(departure.bytes, now);
+    if (departure.alone && objects_ == 0)
+      learn_alone(static_cast<double>(departure.bytes), in_ns(now - departure.at));
     if (++round_arrivals_ >= std::max(limit_, round_arrivals_min)) end_round(now);
   }
 
@@ -86,10 +80,38 @@ class LineMeter {
   static constexpr double clearly_more = 1.15;
   static constexpr double fading = 0.95;
 
+  static constexpr double stretch_ns = 50e6;
+  static constexpr double first_stretch_ns = 5e6;  // until anything is known
+  static constexpr std::size_t stretch_arrivals_min = 4;
+
+  static double in_ns(Clock::duration time) {
+    return std::max(1.0, std::chrono::duration<double, std::nano>(time).count());
+  }
+
+  // Time in which nothing is under way is not the line's.
+  void end_stretch(std::uint64_t bytes, Clock::time_point now) {
+    busy_ns_ += in_ns(now - busy_since_);
+    busy_since_ = now;
+    stretch_bytes_ += bytes;
+    ++stretch_arrivals_;
+    const bool known = present_ > 0 || before_ > 0;
+    if (busy_ns_ < (known ? stretch_ns : first_stretch_ns) || stretch_arrivals_ < stretch_arrivals_min)
+      return;
+    const double rate = static_cast<double>(stretch_bytes_) / busy_ns_;
+    if (now - period_began_ > period) {
+      before_ = now - period_began_ > 2 * period ? rate : present_;
+      present_ = 0;
+      period_began_ = now;
+    }
+    present_ = std::max(present_, rate);
+    busy_ns_ = 0;
+    stretch_bytes_ = 0;
+    stretch_arrivals_ = 0;
+  }
+
   // So many objects came that their rate tells something: was it worth having more of them under way?
   void end_round(Clock::time_point now) {
-    const double ns = std::chrono::duration<double, std::nano>(now - round_began_).count();
-    const double rate = static_cast<double>(arrived_bytes_ - round_bytes_) / std::max(1.0, ns);
+    const double rate = static_cast<double>(arrived_bytes_ - round_bytes_) / in_ns(now - round_began_);
     const bool tells = kept_full_ && round_bytes_ > 0;
     if (tells && settling_) {
       settling_ = false;
@@ -129,9 +151,12 @@ class LineMeter {
   std::uint64_t under_way_bytes_ = 0;
   std::uint64_t arrived_bytes_ = 0;
   Clock::time_point period_began_{};
-  double present_ = 0;  // bytes in a nanosecond, the most of this period
-  double before_ = 0;   // and of the one before
-  double last_ = 0;
+  double present_ = 0;              // bytes in a nanosecond, the most of this period
+  double before_ = 0;               // and of the one before
+  Clock::time_point busy_since_{};  // while something is under way: from when on its time is not counted yet
+  double busy_ns_ = 0;              // of this stretch
+  std::uint64_t stretch_bytes_ = 0;
+  std::size_t stretch_arrivals_ = 0;
   std::size_t limit_ = limit_min;
   std::size_t round_arrivals_ = 0;
   Clock::time_point round_began_{};
