@@ -148,7 +148,8 @@ TEST(Standing, IsAgainstTheBestInTheSameRound) {
   EXPECT_NEAR(most.ratio, 0.98, 1e-9);
   EXPECT_NEAR(most.noise, 1.2, 1e-9) << "from 100 to 50 and to 110";
   EXPECT_EQ(standing_of(mine, others, Better::less).best, 0U);
-  EXPECT_EQ(standing_of(std::vector<double>{3}, std::vector<std::vector<double>>{{2}}, Better::less).noise, 0);
+  EXPECT_EQ(standing_of(std::vector<double>{3}, std::vector<std::vector<double>>{{2}}, Better::less).noise,
+            0);
 }
 
 TEST(Compression, IsMeasuredOnWhatComesBack) {

@@ -209,9 +209,10 @@ void print_corpora(const std::vector<WayScore>& scores) {
                bench::median(score.bytes_per_second) / 1e6, bench::median(score.cpu_seconds_per_gib),
                human_micros(score.ack_us, 0.5), human_micros(score.ack_us, 0.99));
     if (const auto standing = standing_at(scores, i)) {
-      fmt::print("  {:.2f} x the fastest, {:.2f} x the lowest p50; two runs of these differ by {:.0f} and {:.0f} %",
-                 standing->throughput.ratio, standing->latency.ratio, 100 * standing->throughput.noise,
-                 100 * standing->latency.noise);
+      fmt::print(
+          "  {:.2f} x the fastest, {:.2f} x the lowest p50; two runs of these differ by {:.0f} and {:.0f} %",
+          standing->throughput.ratio, standing->latency.ratio, 100 * standing->throughput.noise,
+          100 * standing->latency.noise);
     }
     fmt::print("\n");
   }
