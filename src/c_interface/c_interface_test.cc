@@ -128,7 +128,7 @@ TEST_F(CInterface, WhatIsDurableIsInTheSecondStoreToo) {
   ASSERT_EQ(varve_reader_open(second, nullptr, &reader, &failure_), VARVE_OK) << failure_.message();
   varve_record record;
   bool found = false;
-  ASSERT_EQ(varve_reader_next(reader, 0, &record, &found, &failure_), VARVE_OK);
+  ASSERT_EQ(varve_reader_next(reader, VARVE_FOREVER, &record, &found, &failure_), VARVE_OK);
   ASSERT_TRUE(found);
   EXPECT_EQ(std::string(static_cast<const char*>(record.data), record.bytes), "twice");
   varve_reader_free(reader);
