@@ -97,8 +97,9 @@ std::shared_ptr<std::byte[]> BodyMemory::take(std::size_t bytes) {
   if (!memory) return nullptr;
   std::byte* const data = memory.data();
   auto kept = std::make_shared<MappedMemory>(std::move(memory));
-  return {data, [stock = shared_from_this(), kept = std::move(kept)](const std::byte*) {
-            stock->give_back(std::move(*kept));
+  // Lets go of the stock when it is called: `line_` may keep the deleter itself for longer.
+  return {data, [stock = shared_from_this(), kept = std::move(kept)](const std::byte*) mutable {
+            std::exchange(stock, nullptr)->give_back(std::move(*kept));
           }};
 }
 
