@@ -19,6 +19,7 @@ namespace {
 using store::Fault;
 using store::FaultyStore;
 using store::for_good;
+using store::MeteredStore;
 using store::RequestKind;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -34,6 +35,7 @@ class CursorsTest : public testing::Test {
 
   /// The revisions that the store holds of one cursor.
   [[nodiscard]] std::vector<std::uint64_t> revisions(const std::string& name) const {
+    metered_->wait_for_answers();  // a cursor that has moved doesn't wait for its old places to be deleted
     std::vector<std::uint64_t> all;
     const auto listed = store::list_all_now(*direct_.store, format::cursor_prefix("log", name));
     for (const ListedObject& object : *listed)
@@ -41,7 +43,9 @@ class CursorsTest : public testing::Test {
     return all;
   }
 
-  const LogAddress direct_ = resolve("mem://cursors-test/log").value();
+  const std::shared_ptr<MeteredStore> metered_ =
+      std::make_shared<MeteredStore>(resolve("mem://cursors-test/log").value().store);
+  const LogAddress direct_{metered_, "log"};
   const std::shared_ptr<FaultyStore> faulty_ = std::make_shared<FaultyStore>(direct_.store);
   const LogAddress through_faults_{faulty_, "log"};
   std::optional<Cursors> cursors_;

@@ -33,6 +33,10 @@ class MeteredStore final : public Store {
   /// A consistent-enough snapshot: a request that ends now may be in one number and not another.
   [[nodiscard]] RequestCounts counts(RequestKind kind) const;
 
+  /// Waits until every request has been answered: also those that nobody waits for, such as the
+  /// deletion of what has been passed. Not from within a `done`.
+  void wait_for_answers() { calls_.wait(); }
+
   void put_if_absent(std::string key, Bytes body, Done<void> done) override;
   void put(std::string key, Bytes body, Done<void> done) override;
   void get(std::string key, ByteRange range, Done<Bytes> done) override;

@@ -36,6 +36,12 @@ class OpenCalls {
     return state_->open.size();
   }
 
+  /// Waits until every call has been answered and its `done` has returned. Not from within a `done`.
+  void wait() {
+    std::unique_lock lock(state_->mutex);
+    state_->idle.wait(lock, [this] { return state_->answering == 0 && state_->open.empty(); });
+  }
+
   /// Answers all that are open with `closed` (what they did is unknown), and waits for answers
   /// that are being given. Not from within a `done`.
   void close() {
