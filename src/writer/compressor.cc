@@ -57,18 +57,13 @@ bool Compressor::empty() const {
   return jobs_.empty();
 }
 
-bool Compressor::has_done() const {
-  const std::lock_guard lock(mutex_);
-  return !jobs_.empty() && jobs_.front().state == State::done;
-}
-
 void Compressor::add(Batch& batch, const Order& order) {
   const std::lock_guard lock(mutex_);
   const bool fits = batch.body_bytes() <= format::packed_body_bytes_max;
   const bool passes = (order.packing.codec == format::Codec::none && !order.sample) || !fits;
-  jobs_.push_back({.result = {.batch = &batch, .packing = order.packing, .packed = {}, .sampled = {}},
-                   .order = order,
-                   .state = passes ? State::done : State::waiting});
+  jobs_.push_back(
+      {.result = {.batch = &batch, .order = order, .packing = order.packing, .packed = {}, .sample = {}},
+       .state = passes ? State::done : State::waiting});
   if (!passes) work_.notify_one();
 }
 
@@ -126,11 +121,9 @@ void Compressor::compress(Job& job, format::Packer& packer) {
   const auto cpu_began = thread_cpu();
   Compressed& result = job.result;
   try {
-    if (job.order.sample) {
-      take_sample(result.batch->body(), packer, job.order.candidates);
-      const std::size_t chosen = choose(job.order.candidates, *job.order.sample, job.order.present);
-      result.packing = job.order.candidates[chosen].packing;
-      result.sampled = job.order.candidates;
+    if (result.order.sample) {
+      result.sample = take_sample(result.batch->body(), packer);
+      if (!result.sample->shrinks(result.packing)) result.packing = {};
       result.sample_cpu = thread_cpu() - cpu_began;
     }
     if (result.packing.codec != format::Codec::none) {

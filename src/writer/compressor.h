@@ -23,13 +23,14 @@ namespace varve::writer {
 /// What became of a batch.
 struct Compressed {
   Batch* batch = nullptr;
-  format::Packing packing;           ///< tried, or chosen by the sample
+  Order order;
+  format::Packing packing;           ///< tried; none if the sample said that it is no use
   bool is_packed = false;            ///< else it is as it was
   format::PackedBody packed;         ///< what it is, if it is packed
   std::chrono::nanoseconds took{0};  ///< 0: it passed through
   std::chrono::nanoseconds cpu{0};   ///< for all of it
   std::chrono::nanoseconds sample_cpu{0};
-  std::optional<Candidates> sampled;
+  std::optional<Sample> sample;
 };
 
 /// Thread-safety: all but its own threads, one at a time.
@@ -46,8 +47,6 @@ class Compressor {
 
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool empty() const;
-  /// `take` would give one.
-  [[nodiscard]] bool has_done() const;
   /// `batch` is ready and the pilot's; in offset order. Without a codec or a sample it passes through.
   void add(Batch& batch, const Order& order);
   /// The oldest, if it is done.
@@ -60,7 +59,6 @@ class Compressor {
   enum class State : std::uint8_t { waiting, under_way, done };
   struct Job {
     Compressed result;
-    Order order;
     State state = State::waiting;
   };
 

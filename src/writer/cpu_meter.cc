@@ -55,17 +55,15 @@ CpuMeter::Seen CpuMeter::see(std::chrono::steady_clock::time_point now) noexcept
   return {.at = now, .process = process_cpu(), .idle = idle_of_all_cores()};
 }
 
-bool CpuMeter::look(std::chrono::steady_clock::time_point now) {
-  if (now - seen_.at < look_every) return false;
+void CpuMeter::look(std::chrono::steady_clock::time_point now) {
+  if (now - seen_.at < look_every) return;
   const Seen before = seen_;
   seen_ = see(now);
-  used_ = seen_.process - before.process;
-  if (before.idle.count() >= 0 && seen_.idle.count() >= 0) {
-    const std::chrono::duration<double> could_use = used_ + (seen_.idle - before.idle);
-    const std::chrono::duration<double> passed = seen_.at - before.at;
-    cores_ = std::clamp(could_use / passed, 0.1, all_cores_);
-  }
-  return true;
+  if (before.idle.count() < 0 || seen_.idle.count() < 0) return;
+  const std::chrono::duration<double> could_use =
+      (seen_.process - before.process) + (seen_.idle - before.idle);
+  const std::chrono::duration<double> passed = seen_.at - before.at;
+  cores_ = std::clamp(could_use / passed, 0.1, all_cores_);
 }
 
 }  // namespace varve::writer

@@ -1,4 +1,4 @@
-// What CPU there is for this process, and what it has used.
+// What CPU there is for this process.
 #pragma once
 
 #include <chrono>
@@ -15,15 +15,13 @@ class CpuMeter {
  public:
   CpuMeter();
 
-  /// Looks again if the last look is old enough. True: it did.
-  bool look(std::chrono::steady_clock::time_point now);
+  /// Looks again if the last look is old enough.
+  void look(std::chrono::steady_clock::time_point now);
 
   /// Cores that this process uses or could use: what is idle, or niced ones have, and its own part, between
   /// the last two looks.
   /// Where the system does not tell, all it may run on.
   [[nodiscard]] double cores() const noexcept { return cores_; }
-  /// What the process used between the last two looks.
-  [[nodiscard]] std::chrono::nanoseconds used() const noexcept { return used_; }
 
  private:
   struct Seen {
@@ -36,7 +34,6 @@ class CpuMeter {
   double all_cores_;
   Seen seen_;
   double cores_;
-  std::chrono::nanoseconds used_{0};
 };
 
 }  // namespace varve::writer

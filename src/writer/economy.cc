@@ -1,14 +1,14 @@
 #include "writer/economy.h"
 
 #include <algorithm>
-#include <array>
+#include <limits>
 
 namespace varve::writer {
 
 namespace {
 
 // A batch smaller than this is not worth anybody's time.
-constexpr std::uint64_t batch_bytes_min = 4096;
+constexpr std::uint64_t batch_bytes_min = 1024;
 // What is sampled, as much as a block, for less shrinks less.
 constexpr std::size_t sample_bytes = std::size_t{256} << 10;
 // How often: so that samples take no more than a hundredth of one core, whatever they and the batches are.
@@ -18,123 +18,171 @@ constexpr auto sample_every = std::chrono::milliseconds(200);
 // compressed already is not all alike.
 constexpr std::array<std::size_t, 4> sampled_eighths{4, 1, 7, 2};
 constexpr double clear_ratio = 0.9;
-// A line that nobody has seen yet is taken for one of 300 MB/s: then the first batches are compressed
-// quickly, if they shrink, which is a small mistake on any line.
-constexpr double unseen_line_ns_per_byte = 3.3;
+// What does not shrink by this much is not worth a reader's time.
+constexpr double ratio_max = 0.98;
 constexpr double newest_weight = 0.5;
-constexpr double more_step = 1.1;
-constexpr double more_max = 20;
+// Batches are not all alike.
+constexpr double newest_batch_weight = 0.1;
+constexpr double newest_sample_weight = 0.25;
+constexpr auto look_every = std::chrono::milliseconds(10);
+constexpr std::uint64_t look_objects_min = 4;
+// A line that is kept full is the limit only if the CPU is not: busier than this, objects wait for that.
+constexpr double busy = 0.8;
+// What the line carried so long ago is what it carries.
+constexpr Economy::Clock::duration line_trusted = std::chrono::seconds(10);
+// Full and busy, it is not clear which of the two limits: the line for so long, for whoever begins appends as
+// fast as memory takes it; then the CPU.
+constexpr Economy::Clock::duration unclear_max = std::chrono::milliseconds(200);
+// Prospects are of what is possible at best; and where the line limits, what a sample saw no use in may have
+// some.
+constexpr double hope = 1.25;
+constexpr double hoped_ratio = 0.9;
 
-double blend(double before, double now) { return before * (1 - newest_weight) + now * newest_weight; }
+double blend(double before, double now, double weight = newest_weight) {
+  return before * (1 - weight) + now * weight;
+}
 
-std::size_t index_of(const Candidates& candidates, const format::Packing& packing) {
-  const auto at =
-      std::ranges::find_if(candidates, [&](const Candidate& each) { return each.packing == packing; });
-  return static_cast<std::size_t>(at - candidates.begin());
+double in_ns(std::chrono::nanoseconds time) { return static_cast<double>(time.count()); }
+
+std::size_t way_of(const format::Packing& packing) {
+  return static_cast<std::size_t>(std::ranges::find(packings, packing) - packings.begin());
 }
 
 }  // namespace
 
-void take_sample(std::span<const std::byte> body, format::Packer& packer, Candidates& candidates) {
+Sample take_sample(std::span<const std::byte> body, format::Packer& packer) {
   const std::size_t bytes = std::min(body.size(), sample_bytes);
-  Candidates sums = candidates;
-  for (Candidate& sum : sums) sum.ratio = sum.ns_per_byte = 0;
+  Sample sum{};
+  for (Sample::Of& of : sum.of) of.ratio = 0;
   double pieces = 0;
   for (const std::size_t eighth : sampled_eighths) {
     const auto piece = body.subspan((body.size() - bytes) / 8 * eighth, bytes);
     ++pieces;
     double least_ratio = 1;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
+    for (std::size_t way = as_it_is + 1; way < ways; ++way) {
       const auto began = thread_cpu();
-      const std::size_t packed = packer.packed_bytes(piece, candidates[i].packing);
+      const std::size_t packed = packer.packed_bytes(piece, packings[way]);
       const double ratio = static_cast<double>(packed) / static_cast<double>(bytes);
-      sums[i].ratio += ratio;
-      sums[i].ns_per_byte += static_cast<double>((thread_cpu() - began).count()) / static_cast<double>(bytes);
+      sum.of[way].ratio += ratio;
+      sum.of[way].ns_per_byte += in_ns(thread_cpu() - began) / static_cast<double>(bytes);
       least_ratio = std::min(least_ratio, ratio);
     }
     if (least_ratio < clear_ratio || body.size() == bytes) break;
   }
-  for (std::size_t i = as_it_is + 1; i < candidates.size(); ++i) {
-    candidates[i].ratio = sums[i].ratio / pieces;
-    candidates[i].ns_per_byte = sums[i].ns_per_byte / pieces;
-  }
+  for (Sample::Of& of : sum.of) of = {of.ratio / pieces, of.ns_per_byte / pieces};
+  sum.of[as_it_is] = {};
+  return sum;
 }
 
+bool Sample::shrinks(const format::Packing& packing) const { return of[way_of(packing)].ratio <= ratio_max; }
+
 Order Economy::order(std::uint64_t bytes, const Sight& sight, Clock::time_point now) {
-  look(sight.appended_bytes, now);
-  if (bytes < batch_bytes_min) return {};
-  // Where others compete for the CPU, what is idle says little of what would be had: whether compressing
-  // keeps up with the line says more.
-  if (sight.done_waits) more_cores_ = std::min(more_cores_ * more_step, more_max);
-  if (sight.line_waits) more_cores_ = std::max(more_cores_ / more_step, 1.0);
-  Order order;
-  order.candidates = scaled();
-  order.present = present_;
-  const CompressionFacts now_facts = facts(bytes, sight);
-  if (!is_sampled_ || now >= next_sample_) {
-    next_sample_ = now + sample_every;  // until it is known what this one took
-    sampled_at_ = now;
-    order.sample = now_facts;
-    order.candidates = sampled_;
-    return order;
+  progress_.at = now;
+  look(sight, now);
+  batch_bytes_ =
+      batch_bytes_ == 0 ? static_cast<double>(bytes) : blend(batch_bytes_, static_cast<double>(bytes));
+  Order order{.packing = {}, .at = now};
+  if (bytes >= batch_bytes_min) {
+    order.sample = !sample_ || now >= next_sample_;
+    if (order.sample) {
+      next_sample_ = now + sample_every;  // until it is known what this one took
+      sampled_at_ = now;
+    }
+    trials_.see(progress_, sight.others_wait);
+    order.packing = packings[sample_ ? trials_.next(prospects(now)) : trials_.present()];
   }
-  present_ = choose(order.candidates, now_facts, present_);
-  order.packing = order.candidates[present_].packing;
+  progress_.handed_bytes += bytes;
   return order;
 }
 
 void Economy::done(const Outcome& outcome) {
-  own_cpu_ += outcome.cpu;
-  if (outcome.sampled) {
-    sampled_ = *outcome.sampled;
-    is_sampled_ = true;
+  look_.compressing += outcome.cpu;
+  if (outcome.sample) {
+    if (!sample_) sample_ = outcome.sample;
+    for (std::size_t way = 0; way < ways; ++way) {
+      Sample::Of& known = sample_->of[way];
+      const Sample::Of& now = outcome.sample->of[way];
+      known = {blend(known.ratio, now.ratio, newest_sample_weight),
+               blend(known.ns_per_byte, now.ns_per_byte, newest_sample_weight)};
+    }
     next_sample_ = sampled_at_ + std::max<Clock::duration>(sample_every, outcome.sample_cpu * sample_share);
-    present_ = std::min(index_of(sampled_, outcome.packing), sampled_.size() - 1);
   }
-  const std::size_t used = index_of(sampled_, outcome.packing);
-  if (used == as_it_is || used >= sampled_.size() || outcome.bytes == 0) return;
-  const double ratio = static_cast<double>(outcome.packed_bytes) / static_cast<double>(outcome.bytes);
-  const double ns =
-      static_cast<double>((outcome.cpu - outcome.sample_cpu).count()) / static_cast<double>(outcome.bytes);
-  ratio_scale_ = blend(ratio_scale_, std::clamp(ratio / sampled_[used].ratio, 0.2, 5.0));
-  time_scale_ = blend(time_scale_, std::clamp(ns / std::max(0.01, sampled_[used].ns_per_byte), 0.2, 5.0));
+  const std::size_t way = way_of(outcome.packing);
+  if (!sample_ || way == as_it_is || way == ways || outcome.bytes == 0) return;
+  const auto bytes = static_cast<double>(outcome.bytes);
+  const Sample::Of sampled = sample_->of[way];
+  const double ratio = static_cast<double>(outcome.packed_bytes) / bytes;
+  const double ns_per_byte = in_ns(outcome.cpu - outcome.sample_cpu) / bytes;
+  const double time_scale = std::clamp(ns_per_byte / std::max(0.01, sampled.ns_per_byte), 0.2, 5.0);
+  ratio_scale_ = blend(ratio_scale_, std::clamp(ratio / sampled.ratio, 0.2, 5.0), newest_batch_weight);
+  time_scale_ = blend(time_scale_, time_scale, newest_batch_weight);
 }
 
-CompressionFacts Economy::facts(std::uint64_t bytes, const Sight& sight) const {
-  const double line = line_.ns_per_byte();
-  const double alone = line_.alone_ns_per_byte();
-  return {
-      .batch_bytes = static_cast<double>(bytes),
-      .cores = std::min(cpu_.cores() * more_cores_, std::max(cpu_.cores(), static_cast<double>(threads_))),
-      .threads = static_cast<double>(threads_),
-      .other_ns_per_byte = other_ns_per_byte_,
-      .line_ns_per_byte = line == 0 ? unseen_line_ns_per_byte : line,
-      .alone_ns_per_byte = alone == 0 ? unseen_line_ns_per_byte : alone,
-      .demand_ns_per_byte = sight.others_wait ? 0 : demand_ns_per_byte_};
+void Economy::acknowledged(const Order& order, std::uint64_t bytes, std::uint64_t object_bytes,
+                           Clock::time_point now) {
+  progress_.stored_bytes += bytes;
+  ++progress_.stored_batches;
+  if (!order.sample) {  // which takes long
+    CodecTrials::Stored& stored = progress_.stored[way_of(order.packing)];
+    stored.bytes += bytes;
+    stored.waited_byte_ns += static_cast<double>(bytes) * in_ns(now - order.at);
+  }
+  if (look_.objects++ == 0) {
+    look_.first = now;
+    look_.always_full = true;  // before, it had to be filled
+  } else {
+    look_.object_bytes += object_bytes;
+  }
+  look_.last = now;
+}
+
+void Economy::look(const Sight& sight, Clock::time_point now) {
+  cpu_.look(now);
+  look_.always_full = look_.always_full && sight.line_full;
+  if (look_.objects < look_objects_min || now - look_.began < look_every) return;
+  const std::chrono::nanoseconds cpu = process_cpu();
+  const double used = in_ns(cpu - look_.cpu);
+  if (progress_.handed_bytes > look_.handed_bytes) {
+    const auto appended = static_cast<double>(progress_.handed_bytes - look_.handed_bytes);
+    other_ns_per_byte_ = blend(other_ns_per_byte_, std::max(0.0, used - in_ns(look_.compressing)) / appended);
+  }
+  learn_line(used < busy * cpu_.cores() * in_ns(now - look_.began), now);
+  look_ = {.handed_bytes = progress_.handed_bytes, .cpu = cpu, .began = now};
+}
+
+void Economy::learn_line(bool cpu_is_idle, Clock::time_point now) {
+  if (!look_.always_full || look_.last == look_.first) {
+    unclear_since_.reset();
+    return;
+  }
+  if (!cpu_is_idle && !unclear_since_) unclear_since_ = now;
+  if (cpu_is_idle) unclear_since_.reset();
+  if (unclear_since_ && now - *unclear_since_ > unclear_max) return;
+  line_bytes_per_ns_ = static_cast<double>(look_.object_bytes) / in_ns(look_.last - look_.first);
+  line_trusted_until_ = now + (cpu_is_idle ? line_trusted : unclear_max);
 }
 
 // The sample, as whole batches turn out against it.
-Candidates Economy::scaled() const {
-  Candidates candidates = sampled_;
-  for (std::size_t i = as_it_is + 1; i < candidates.size(); ++i) {
-    candidates[i].ratio = std::min(1.0, candidates[i].ratio * ratio_scale_);
-    candidates[i].ns_per_byte *= time_scale_;
-  }
-  return candidates;
+Sample::Of Economy::expected(std::size_t way) const {
+  const Sample::Of& sampled = sample_->of[way];
+  if (way == as_it_is) return sampled;
+  return {std::min(1.0, sampled.ratio * ratio_scale_), sampled.ns_per_byte * time_scale_};
 }
 
-void Economy::look(std::uint64_t appended_bytes, Clock::time_point now) {
-  if (!cpu_.look(now)) return;
-  const double passed_ns = std::chrono::duration<double, std::nano>(now - looked_at_).count();
-  if (appended_bytes > appended_bytes_) {
-    const auto appended = static_cast<double>(appended_bytes - appended_bytes_);
-    const auto others = std::max(std::chrono::nanoseconds(0), cpu_.used() - own_cpu_);
-    other_ns_per_byte_ = blend(other_ns_per_byte_, static_cast<double>(others.count()) / appended);
-    demand_ns_per_byte_ = passed_ns / appended;
+Prospects Economy::prospects(Clock::time_point now) const {
+  const bool line_is_known = line_bytes_per_ns_ > 0 && now < line_trusted_until_;
+  const double line = line_is_known ? line_bytes_per_ns_ : std::numeric_limits<double>::infinity();
+  const double cores = cpu_.cores() * hope;
+  Prospects prospects;
+  for (std::size_t way = 0; way < ways; ++way) {
+    const auto [ratio, ns_per_byte] = expected(way);
+    const double by_cpu = std::min(cores / std::max(0.01, other_ns_per_byte_ + ns_per_byte),
+                                   threads_ * hope / std::max(0.01, ns_per_byte));
+    prospects[way] = {.shrinks = way == as_it_is || ratio <= ratio_max,
+                      .bytes_per_ns = std::min(by_cpu, line / (way == as_it_is ? 1 : hoped_ratio * ratio)),
+                      .latency_ns = batch_bytes_ * ns_per_byte};
   }
-  own_cpu_ = {};
-  appended_bytes_ = std::max(appended_bytes_, appended_bytes);
-  looked_at_ = now;
+  return prospects;
 }
 
 }  // namespace varve::writer

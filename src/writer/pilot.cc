@@ -235,14 +235,9 @@ void Pilot::submit_compressed() {
 
 void Pilot::hand_to_compressor(Batch& batch) {
   taken_end_ = batch.first_offset() + batch.records();
-  if (!economy_) return compressor_->add(batch, fixed_order(packing_));
+  if (!economy_) return compressor_->add(batch, {.packing = packing_});
   const bool full = line_is_full() || !appender_.can_submit();
-  const bool done = compressor_->has_done();
-  const Economy::Sight sight{
-      .appended_bytes = acknowledged_bytes_ + pool_->buffered_bytes(),
-      .others_wait = full || pool_->oldest_closed() != nullptr || !compressor_->empty(),
-      .line_waits = !full && !done && !compressor_->empty(),
-      .done_waits = full && done};
+  const Economy::Sight sight{.others_wait = full || pool_->oldest_closed() != nullptr, .line_full = full};
   compressor_->add(batch, economy_->order(batch.body_bytes(), sight, Clock::now()));
 }
 
@@ -257,14 +252,14 @@ void Pilot::submit_from(const Compressed& compressed) {
          .packed_bytes = compressed.is_packed ? compressed.packed.packed_end - format::header_bytes : bytes,
          .cpu = compressed.cpu,
          .sample_cpu = compressed.sample_cpu,
-         .sampled = compressed.sampled});
+         .sample = compressed.sample});
   }
   submit(compressed.batch, &compressed);
 }
 
 void Pilot::arrived(Flight& flight) {
-  if (flight.departure) economy_->line().arrive(*flight.departure, Clock::now());
-  flight.departure.reset();
+  if (economy_ && flight.on_the_line) economy_->line().arrive(flight.object.data.size(), Clock::now());
+  flight.on_the_line = false;
 }
 
 // Finishes the object that begins at the batch's front, but for its header.
@@ -316,7 +311,8 @@ void Pilot::submit(Batch* batch, const Compressed* compressed) {
     if (batch != nullptr) acknowledger_->ended(*batch, std::nullopt);
     flight.batch = nullptr;
   }
-  if (economy_) flight.departure = economy_->line().depart(flight.object.data.size(), Clock::now());
+  if (economy_) economy_->line().depart(flight.object.data.size());
+  if (compressed != nullptr) flight.order = compressed->order;
   flights_.emplace(header.seq, std::move(flight));
   pacing_.spend(now_ms());
 }
@@ -393,7 +389,8 @@ void Pilot::acknowledge(Flight flight) {
   stages_.acknowledged(flight.course, records ? flight.batch->records() : 0,
                        records ? flight.batch->body_bytes() : 0, flight.object.data.size(), batch_bytes_);
   ++objects_acknowledged_;
-  acknowledged_bytes_ += records ? flight.batch->body_bytes() : 0;
+  if (economy_ && records)
+    economy_->acknowledged(flight.order, flight.batch->body_bytes(), flight.object.data.size(), Clock::now());
   publish();  // whoever the watermark wakes finds the status at least as new
   watermark_.advance(flight.end_offset + (planted(Plant::watermark_too_high) ? 1 : 0));
   if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);

@@ -69,7 +69,8 @@ class Pilot final : public BatchListener {
     Offset end_offset = 0;
     bool at_first = false;  // stored, with all before it, and waits for the second
     Course course = {};
-    std::optional<LineMeter::Departure> departure = {};  // until it arrives, if anybody wants to know
+    Order order = {};         // to the compressor
+    bool on_the_line = true;  // nothing has been heard of it yet
   };
 
   void run();
@@ -129,7 +130,6 @@ class Pilot final : public BatchListener {
   format::Packing packing_;
   std::unique_ptr<Compressor> compressor_;  // null if batches go as they are
   std::optional<Economy> economy_;          // if it is to choose
-  std::uint64_t acknowledged_bytes_ = 0;    // of bodies, before they were compressed
   Offset taken_end_;                        // of what the compressor was given
   std::map<Seq, Flight> flights_;
   Seq sweep_from_;
