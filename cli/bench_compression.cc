@@ -247,7 +247,9 @@ void add_bench_compression(Command& bench, ExitCode& exit_code) {
            "bytes a second to the store, as in \"50MB\"; 0: no limit;\n"
            "may be repeated (50MB, 500MB and 0)")
       .shown_as("SPEED");
-  command.add("--seconds", options->seconds, "how long a run appends, flat out (1.5)").between(0.1, 60).shown_as("S");
+  command.add("--seconds", options->seconds, "how long a run appends, flat out (1.5)")
+      .between(0.1, 60)
+      .shown_as("S");
   command.add("--bytes", options->bytes_max, "end a run after so much, too (1GiB)").in_bytes(1, UINT64_MAX);
   command.add("--rate-mb", options->rate_mb, "MB/s appended where latency is measured (20)")
       .between(0.001, 1e5)

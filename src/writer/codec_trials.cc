@@ -63,6 +63,11 @@ bool CodecTrials::see(const Progress& progress, bool others_wait) {
 }
 
 std::size_t CodecTrials::next(const Prospects& prospects) {
+  for (std::size_t way = 0; way < ways; ++way) {
+    if (prospects[way].shrinks && !shrank_[way])
+      for (auto& retries : retries_) retries[way] = {};
+    shrank_[way] = prospects[way].shrinks;
+  }
   if (!is_trial() && !prospects[settled_].shrinks) {
     give_up();
   } else if (ended_ && is_trial()) {

@@ -94,6 +94,7 @@ class CodecTrials {
   bool is_guess_ = false;    // that, from the very first batches
   Score settled_score_;
   std::array<std::array<Retry, ways>, 2> retries_{};
+  std::array<bool, ways> shrank_{};  // by what was known at the last batch
 
   bool settleds_turn_ = false;
 

@@ -33,9 +33,11 @@ constexpr Economy::Clock::duration line_trusted = std::chrono::seconds(10);
 // Full and busy, it is not clear which of the two limits: the line for so long, for whoever begins appends as
 // fast as memory takes it; then the CPU.
 constexpr Economy::Clock::duration unclear_max = std::chrono::milliseconds(200);
-// Prospects are of what is possible at best; and where the line limits, what a sample saw no use in may have
-// some.
+// Prospects are of what is possible at best.
 constexpr double hope = 1.25;
+// Where the line limits, there may be some use where samples saw none: one way is tried, which is quick where
+// it is in vain.
+constexpr std::size_t hoped_way = 2;
 constexpr double hoped_ratio = 0.9;
 
 double blend(double before, double now, double weight = newest_weight) {
@@ -178,9 +180,10 @@ Prospects Economy::prospects(Clock::time_point now) const {
     const auto [ratio, ns_per_byte] = expected(way);
     const double by_cpu = std::min(cores / std::max(0.01, other_ns_per_byte_ + ns_per_byte),
                                    threads_ * hope / std::max(0.01, ns_per_byte));
-    prospects[way] = {.shrinks = way == as_it_is || ratio <= ratio_max,
-                      .bytes_per_ns = std::min(by_cpu, line / (way == as_it_is ? 1 : hoped_ratio * ratio)),
-                      .latency_ns = batch_bytes_ * ns_per_byte};
+    prospects[way] = {
+        .shrinks = way == as_it_is || ratio <= ratio_max,
+        .bytes_per_ns = std::min(by_cpu, line / (way == hoped_way ? hoped_ratio * ratio : ratio)),
+        .latency_ns = batch_bytes_ * ns_per_byte};
   }
   return prospects;
 }
