@@ -146,7 +146,8 @@ void Economy::look(const Sight& sight, Clock::time_point now) {
   const double used = in_ns(cpu - look_.cpu);
   if (progress_.handed_bytes > look_.handed_bytes) {
     const auto appended = static_cast<double>(progress_.handed_bytes - look_.handed_bytes);
-    other_ns_per_byte_ = blend(other_ns_per_byte_, std::max(0.0, used - in_ns(look_.compressing)) / appended);
+    const double others = std::max(0.0, used - in_ns(look_.compressing)) / appended;
+    other_ns_per_byte_ = other_ns_per_byte_ == 0 ? others : blend(other_ns_per_byte_, others);
   }
   learn_line(used < busy * cpu_.cores() * in_ns(now - look_.began), now);
   look_ = {.handed_bytes = progress_.handed_bytes, .cpu = cpu, .began = now};
