@@ -22,7 +22,7 @@ constexpr auto beginning = milliseconds(50);
 // Enough to see what is much better or much worse; a bit more to begin with, when nothing is known.
 constexpr std::uint64_t few_batches = 5;
 constexpr std::uint64_t few_in_turn = 4 * few_batches;
-constexpr std::uint64_t first_batches = 2 * few_batches;
+constexpr std::uint64_t first_batches = 6;
 constexpr auto short_time = milliseconds(10);
 constexpr double much = 1.3;
 // Less than this is noise.
@@ -63,11 +63,7 @@ bool CodecTrials::see(const Progress& progress, bool others_wait) {
 }
 
 std::size_t CodecTrials::next(const Prospects& prospects) {
-  for (std::size_t way = 0; way < ways; ++way) {
-    if (prospects[way].shrinks && !shrank_[way])
-      for (auto& retries : retries_) retries[way] = {};
-    shrank_[way] = prospects[way].shrinks;
-  }
+  notice_other_bytes(prospects);
   if (!is_trial() && !prospects[settled_].shrinks) {
     give_up();
   } else if (ended_ && is_trial()) {
@@ -83,6 +79,15 @@ std::size_t CodecTrials::next(const Prospects& prospects) {
   // meanwhile changes both.
   settleds_turn_ = !settleds_turn_;
   return settleds_turn_ ? settled_ : present_;
+}
+
+// What shrinks well now, and didn't shrink, is worth a trial whatever came of the last.
+void CodecTrials::notice_other_bytes(const Prospects& prospects) {
+  for (std::size_t way = 0; way < ways; ++way) {
+    if (prospects[way].shrinks_well && !shrank_[way])
+      for (auto& retries : retries_) retries[way] = {};
+    if (prospects[way].shrinks_well || !prospects[way].shrinks) shrank_[way] = prospects[way].shrinks_well;
+  }
 }
 
 void CodecTrials::begin_stretch() {

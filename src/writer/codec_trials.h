@@ -28,7 +28,8 @@ inline constexpr std::size_t as_it_is = 0;
 
 /// What can be hoped for from a way at best.
 struct Prospect {
-  bool shrinks = false;     ///< enough to be worth a reader's time, by what is known; true of `as_it_is`
+  bool shrinks = false;  ///< enough to be worth a reader's time, by what is known; true of `as_it_is`
+  bool shrinks_well = false;
   double bytes_per_ns = 0;  ///< appended, while batches wait
   double latency_ns = 0;    ///< of a batch as they are now, from when it is complete
 };
@@ -73,6 +74,7 @@ class CodecTrials {
   enum class Verdict : std::uint8_t { open, better, worse };
 
   [[nodiscard]] bool is_trial() const { return present_ != settled_; }
+  void notice_other_bytes(const Prospects& prospects);
   void begin_stretch();
   [[nodiscard]] Score score() const;
   [[nodiscard]] double latency_ns(std::size_t way) const;
@@ -94,7 +96,7 @@ class CodecTrials {
   bool is_guess_ = false;    // that, from the very first batches
   Score settled_score_;
   std::array<std::array<Retry, ways>, 2> retries_{};
-  std::array<bool, ways> shrank_{};  // by what was known at the last batch
+  std::array<bool, ways> shrank_{};  // well, until it did not at all
 
   bool settleds_turn_ = false;
 

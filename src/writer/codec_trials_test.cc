@@ -61,6 +61,7 @@ struct World {
     Prospects all;
     for (std::size_t way = 0; way < ways; ++way)
       all[way] = {.shrinks = way == as_it_is || of[way].ratio < 0.98,
+                  .shrinks_well = of[way].ratio < 0.9,
                   .bytes_per_ns = std::min(cores * 1.25 / (other_ns_per_byte + of[way].ns_per_byte),
                                            line / (of[way].ratio * (way == 2 ? 0.9 : 1))),
                   .latency_ns = batch_bytes * of[way].ns_per_byte};

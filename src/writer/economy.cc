@@ -183,6 +183,7 @@ Prospects Economy::prospects(Clock::time_point now) const {
                                    threads_ * hope / std::max(0.01, ns_per_byte));
     prospects[way] = {
         .shrinks = way == as_it_is || ratio <= ratio_max,
+        .shrinks_well = ratio < clear_ratio,
         .bytes_per_ns = std::min(by_cpu, line / (way == hoped_way ? hoped_ratio * ratio : ratio)),
         .latency_ns = batch_bytes_ * ns_per_byte};
   }
