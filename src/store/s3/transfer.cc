@@ -67,38 +67,24 @@ Failure failure_of(CURLcode code) noexcept {
   }
 }
 
-void Transfer::prepare(const TransferLimits& limits, HttpRequest request, const std::vector<Header>& headers,
+void Transfer::prepare(HttpRequest request, const std::vector<Header>& headers,
                        std::chrono::milliseconds timeout) {
   request_ = std::move(request);
+  const auto body = request_.body.data;
+  const Shape shape{.method = request_.method, .by_pieces = body.size() > sent_with_headers_max};
+  if (dressed_ != shape) dress(shape);
   CURL* easy = easy_.get();
-  std::string url = limits.base_url + request_.path;
+  std::string url = limits_.base_url + request_.path;
   if (!request_.query.empty()) url += "?" + request_.query;
   set(easy, CURLOPT_URL, url.c_str());
-  set(easy, CURLOPT_PATH_AS_IS, 1L);  // what is signed is what is sent
-  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  set(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
-  set(easy, CURLOPT_NOSIGNAL, 1L);
-  set(easy, CURLOPT_ERRORBUFFER, error_text_);
-  set(easy, CURLOPT_USERAGENT, "varve");
-  set(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
-  if (!limits.ca_file.empty()) set(easy, CURLOPT_CAINFO, limits.ca_file.c_str());
-  if (!limits.proxy.empty()) set(easy, CURLOPT_PROXY, limits.proxy.c_str());
-
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
-  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect_timeout.count()));
-  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(easy, CURLOPT_LOW_SPEED_TIME,
-      static_cast<long>(std::chrono::ceil<std::chrono::seconds>(limits.stall_timeout).count()));
-  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  set(easy, CURLOPT_BUFFERSIZE, io_buffer_bytes);
-  set(easy, CURLOPT_UPLOAD_BUFFERSIZE, io_buffer_bytes);
-
-  set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_write);
-  set(easy, CURLOPT_WRITEDATA, this);
-  set(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
-  set(easy, CURLOPT_PREREQDATA, this);
-  set(easy, CURLOPT_PRIVATE, this);
-  prepare_method();
+  if (shape.by_pieces) {
+    set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  } else if (shape.method == Method::put || shape.method == Method::post) {
+    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+    set(easy, CURLOPT_POSTFIELDS, body.empty() ? "" : reinterpret_cast<const char*>(body.data()));
+    given_ = body.size();
+  }
   for (const Header& header : headers) lines_.add(fmt::format("{}: {}", header.name, header.value));
   // The servers we know say "100 Continue" to requests that they then refuse: asking first only costs time.
   lines_.add("Expect:");
@@ -107,25 +93,69 @@ void Transfer::prepare(const TransferLimits& limits, HttpRequest request, const 
   set(easy, CURLOPT_HTTPHEADER, lines_.get());
 }
 
-void Transfer::prepare_method() {
+/// What does not change from one request to the next of its kind.
+void Transfer::dress(Shape shape) {
   CURL* easy = easy_.get();
-  if (request_.method == Method::get) return set(easy, CURLOPT_HTTPGET, 1L);
-  if (request_.method == Method::del) return set(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
-  const auto body = request_.body.data;
-  if (body.size() <= sent_with_headers_max) {
-    if (request_.method == Method::put) set(easy, CURLOPT_CUSTOMREQUEST, "PUT");
-    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
-    set(easy, CURLOPT_POSTFIELDS, body.empty() ? "" : reinterpret_cast<const char*>(body.data()));
-    given_ = body.size();
-    return;
+  curl_easy_reset(easy);
+  set(easy, CURLOPT_PATH_AS_IS, 1L);  // what is signed is what is sent
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_ERRORBUFFER, error_text_);
+  set(easy, CURLOPT_USERAGENT, "varve");
+  set(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+  if (!limits_.ca_file.empty()) set(easy, CURLOPT_CAINFO, limits_.ca_file.c_str());
+  if (!limits_.proxy.empty()) set(easy, CURLOPT_PROXY, limits_.proxy.c_str());
+
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect_timeout.count()));
+  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(easy, CURLOPT_LOW_SPEED_TIME,
+      static_cast<long>(std::chrono::ceil<std::chrono::seconds>(limits_.stall_timeout).count()));
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_UPLOAD_BUFFERSIZE, io_buffer_bytes);
+
+  set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_write);
+  set(easy, CURLOPT_WRITEDATA, this);
+  set(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
+  set(easy, CURLOPT_PREREQDATA, this);
+  set(easy, CURLOPT_PRIVATE, this);
+  set(easy, CURLOPT_SOCKOPTFUNCTION, sockets_.opened);
+  set(easy, CURLOPT_SOCKOPTDATA, sockets_.self);
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, sockets_.closing);
+  set(easy, CURLOPT_CLOSESOCKETDATA, sockets_.self);
+  dress_for(shape);
+  dressed_ = shape;
+}
+
+void Transfer::dress_for(Shape shape) {
+  CURL* easy = easy_.get();
+  if (shape.method == Method::get) {
+    set(easy, CURLOPT_BUFFERSIZE, io_buffer_bytes);  // answers to the others are short
+    return set(easy, CURLOPT_HTTPGET, 1L);
+  }
+  if (shape.method == Method::del) return set(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+  if (!shape.by_pieces) {
+    if (shape.method == Method::put) set(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+    return;  // a body in one piece is a POST's to libcurl
   }
   set(easy, CURLOPT_UPLOAD, 1L);
-  if (request_.method == Method::post) set(easy, CURLOPT_CUSTOMREQUEST, "POST");
-  set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  if (shape.method == Method::post) set(easy, CURLOPT_CUSTOMREQUEST, "POST");
   set(easy, CURLOPT_READFUNCTION, &Transfer::on_read);
   set(easy, CURLOPT_READDATA, this);
   set(easy, CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
   set(easy, CURLOPT_SEEKDATA, this);
+}
+
+void Transfer::finish() noexcept {
+  // Some of what libcurl counts in a handle outlives an exchange, its own retries for one.
+  if (!went_smoothly_) dressed_.reset();
+  lines_ = {};
+  request_ = {};
+  given_ = 0;
+  connected_ = sent_again_ = sent_before_ = went_smoothly_ = false;
+  received_ = nullptr;
+  received_bytes_ = received_capacity_ = 0;
+  *error_text_ = '\0';
 }
 
 std::size_t Transfer::on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept {
@@ -153,6 +183,7 @@ int Transfer::on_connected(void* self, char*, char*, int, int) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   // Called before each sending; the second time there may have been nothing to seek back in.
   if (transfer.connected_ && transfer.whole_body_given()) transfer.sent_before_ = true;
+  transfer.sent_again_ = transfer.connected_;
   transfer.connected_ = true;
   return CURL_PREREQFUNC_OK;
 }
@@ -217,6 +248,7 @@ Failure Transfer::failure(CURLcode code) const {
 
 HttpAnswer Transfer::answer(CURLcode code) {
   HttpAnswer answer;
+  went_smoothly_ = code == CURLE_OK && !sent_again_;
   answer.status = static_cast<int>(info(CURLINFO_RESPONSE_CODE));
   if (code != CURLE_OK) {
     answer.failure = failure(code);

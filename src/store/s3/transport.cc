@@ -2,10 +2,12 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <new>
+#include <utility>
 
 namespace varve::store::s3 {
 namespace {
@@ -55,8 +57,14 @@ Transport::~Transport() {
 void Transport::wake() noexcept { eventfd_write(descriptors_.bell.get(), 1); }
 
 /// libcurl says what it waits for on a socket.
-int Transport::on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watched) noexcept {
+int Transport::on_socket(CURL* easy, curl_socket_t socket, int what, void* self, void* watched) noexcept {
   auto& transport = *static_cast<Transport*>(self);
+  if (const auto found = transport.connections_.find(socket); found != transport.connections_.end()) {
+    Connection& connection = found->second;
+    const std::uint32_t wanted = what == CURL_POLL_REMOVE ? 0 : epoll_events(what);
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &connection.transfer);
+    return transport.watch(socket, connection, wanted);
+  }
   const int epoll = transport.descriptors_.epoll.get();
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
@@ -69,6 +77,40 @@ int Transport::on_socket(CURL*, curl_socket_t socket, int what, void* self, void
   return 0;
 }
 
+int Transport::watch(curl_socket_t socket, Connection& connection, std::uint32_t wanted) noexcept {
+  connection.wanted = wanted;
+  if (connection.watched == 0 && wanted != 0) {  // at once, because only this can fail
+    epoll_event event{.events = wanted, .data = {.fd = socket}};
+    if (epoll_ctl(descriptors_.epoll.get(), EPOLL_CTL_ADD, socket, &event) != 0) return -1;
+    connection.watched = wanted;
+  }
+  if (!std::exchange(connection.changed, true)) changed_.push_back(socket);
+  return 0;
+}
+
+int Transport::on_opened(void* self, curl_socket_t socket, curlsocktype) noexcept {
+  auto& transport = *static_cast<Transport*>(self);
+  try {
+    transport.connections_.insert_or_assign(socket, Connection{});
+    transport.changed_.reserve(transport.changed_.size() + transport.connections_.size());
+  } catch (const std::bad_alloc&) {
+    return CURL_SOCKOPT_ERROR;
+  }
+  return CURL_SOCKOPT_OK;
+}
+
+/// Whoever forked from us may keep the socket open, and epoll would go on looking at it.
+int Transport::on_closing(void* self, curl_socket_t socket) noexcept {
+  auto& transport = *static_cast<Transport*>(self);
+  if (const auto found = transport.connections_.find(socket); found != transport.connections_.end()) {
+    if (found->second.watched != 0)
+      epoll_ctl(transport.descriptors_.epoll.get(), EPOLL_CTL_DEL, socket, nullptr);
+    transport.connections_.erase(found);
+    std::erase(transport.changed_, socket);
+  }
+  return close(socket);
+}
+
 int Transport::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
   auto& timer = static_cast<Transport*>(self)->timer_;
   timer.reset();
@@ -78,16 +120,17 @@ int Transport::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
 
 void Transport::start(Id id, HttpRequest request, const std::vector<Header>& headers,
                       std::chrono::milliseconds timeout) {
-  EasyHandle easy;
+  std::unique_ptr<Transfer> transfer;
   if (spare_.empty()) {
-    easy.reset(curl_easy_init());
+    EasyHandle easy(curl_easy_init());
     if (!easy) throw std::bad_alloc();
+    const SocketCallbacks sockets{.opened = &on_opened, .closing = &on_closing, .self = this};
+    transfer = std::make_unique<Transfer>(std::move(easy), limits_, sockets);
   } else {
-    easy = std::move(spare_.back());
+    transfer = std::move(spare_.back());
     spare_.pop_back();
   }
-  auto transfer = std::make_unique<Transfer>(std::move(easy));
-  transfer->prepare(limits_, std::move(request), headers, timeout);
+  transfer->prepare(std::move(request), headers, timeout);
   curl_multi_add_handle(multi_.get(), transfer->easy());
   ids_.emplace(transfer.get(), id);
   transfers_.emplace(id, std::move(transfer));
@@ -100,11 +143,44 @@ void Transport::cancel(Id id) {
 void Transport::retire(std::unordered_map<Id, std::unique_ptr<Transfer>>::iterator transfer) {
   curl_multi_remove_handle(multi_.get(), transfer->second->easy());
   ids_.erase(transfer->second.get());
-  EasyHandle easy = transfer->second->release();
-  // Drops what it points to in the transfer, which goes now.
-  curl_easy_reset(easy.get());
-  spare_.push_back(std::move(easy));
+  transfer->second->finish();
+  spare_.push_back(std::move(transfer->second));
   transfers_.erase(transfer);
+}
+
+void Transport::act(curl_socket_t socket, int events) {
+  int running = 0;
+  curl_multi_socket_action(multi_.get(), socket, events, &running);
+}
+
+/// libcurl sends one buffer each time it is called. As long as the connection takes them, the next follows
+/// without asking epoll; not for ever, because others wait. And libcurl looks whether an answer has come:
+/// some servers refuse a request before its end, and close.
+void Transport::send_more(curl_socket_t socket) {
+  constexpr int buffers_max = 4;
+  for (int i = 0; i < buffers_max; ++i) {
+    const auto found = connections_.find(socket);
+    if (found == connections_.end() || (found->second.wanted & EPOLLOUT) == 0) return;
+    const Transfer& transfer = *found->second.transfer;
+    const auto given = transfer.body_given();
+    if (!given) return;
+    act(socket, CURL_CSELECT_IN | CURL_CSELECT_OUT);
+    if (transfer.body_given() == given) return;  // it takes no more now
+  }
+}
+
+/// Tells epoll what libcurl waits for by now.
+void Transport::settle_changes() {
+  for (const curl_socket_t socket : changed_) {
+    Connection& connection = connections_.at(socket);
+    connection.changed = false;
+    if (connection.wanted == connection.watched) continue;
+    epoll_event event{.events = connection.wanted, .data = {.fd = socket}};
+    epoll_ctl(descriptors_.epoll.get(), connection.wanted == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD, socket,
+              &event);
+    connection.watched = connection.wanted;
+  }
+  changed_.clear();
 }
 
 /// What is due, the first steps of new transfers included.
@@ -118,6 +194,7 @@ void Transport::run_timers() {
 
 void Transport::wait(std::chrono::milliseconds patience) {
   using std::chrono::milliseconds;
+  settle_changes();
   if (timer_) {
     const auto left = std::chrono::ceil<milliseconds>(*timer_ - std::chrono::steady_clock::now());
     patience = std::clamp(left, milliseconds(0), patience);
@@ -132,8 +209,8 @@ void Transport::wait(std::chrono::milliseconds patience) {
       eventfd_read(descriptors_.bell.get(), &rung);
       continue;
     }
-    int running = 0;
-    curl_multi_socket_action(multi_.get(), event.data.fd, curl_events(event.events), &running);
+    act(event.data.fd, curl_events(event.events));
+    if ((event.events & EPOLLOUT) != 0) send_more(event.data.fd);
   }
 }
 
@@ -153,6 +230,8 @@ void Transport::collect(Ended& ended) {
 Transport::Ended Transport::poll(std::chrono::milliseconds patience) {
   Ended ended;
   run_timers();
+  // By index: what is done on one connection may change the list.
+  for (std::size_t i = 0; i < changed_.size(); ++i) send_more(changed_[i]);
   collect(ended);
   if (!ended.empty()) return ended;
   wait(patience);

@@ -12,6 +12,7 @@
 #include "store/s3/s3_store.h"
 #include "store/s3/signature.h"
 #include "store/s3/stand_in_server.h"
+#include "store/s3/transport.h"
 
 namespace varve::store::s3 {
 namespace {
@@ -169,6 +170,63 @@ TEST_F(WireTest, TheSlowOneOfAPairSendsNothingOfABufferThatIsReused) {
   const std::string sent = server_->read_on();
   EXPECT_LT(sent.size(), more_than_sockets_hold) << "it was not cut";
   EXPECT_EQ(sent.find_first_not_of('x'), std::string::npos);
+}
+
+/// The only answer to one request.
+HttpAnswer exchange(Transport& transport, HttpRequest request) {
+  transport.start(1, std::move(request), {{"host", "h"}}, milliseconds(5'000));
+  while (true) {
+    for (auto& [id, answer] : transport.poll(milliseconds(1'000))) return std::move(answer);
+  }
+}
+
+TEST(TransportTest, OneHandleServesRequestsOfAllKinds) {
+  std::vector<ArrivedRequest> arrived;
+  StandInServer server([&](const ArrivedRequest& request) {
+    arrived.push_back(request);
+    return http_answer(200);
+  });
+  const auto transport = Transport::create({.base_url = server.url(), .ca_file = "", .proxy = ""}, 4);
+  ASSERT_TRUE(transport);
+  const std::string large(300'000, 'l');
+  const std::vector<std::pair<Method, std::string>> requests = {
+      {Method::put, large},     {Method::put, large},   {Method::put, "small"}, {Method::get, ""},
+      {Method::post, "posted"}, {Method::put, "other"}, {Method::post, large},  {Method::del, ""},
+      {Method::get, ""},        {Method::put, ""},      {Method::put, large}};
+  for (const auto& [method, body] : requests) {
+    EXPECT_EQ(exchange(**transport, {.method = method, .path = "/a", .body = copy_bytes(body)}).status, 200);
+    EXPECT_EQ(arrived.back().method, to_string(method));
+    EXPECT_EQ(arrived.back().body, body);
+    EXPECT_FALSE(arrived.back().headers.contains("content-type"));
+  }
+  EXPECT_EQ(arrived.size(), requests.size());
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(TransportTest, AnAnswerThatDoesNotComeBringsNothingOfTheOneBefore) {
+  std::atomic<bool> silent = false;
+  StandInServer server([&](const ArrivedRequest&) {
+    return silent ? std::string()
+                  : http_answer(200, "body",
+                                "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nx-amz-bucket-region: r\r\n"
+                                "Retry-After: 7\r\nContent-Range: bytes 0-3/4\r\n");
+  });
+  const auto transport = Transport::create({.base_url = server.url(), .ca_file = "", .proxy = ""}, 4);
+  ASSERT_TRUE(transport);
+  for (const Method method : {Method::put, Method::get}) {
+    silent = false;
+    const HttpRequest request{.method = method, .path = "/a"};
+    const HttpAnswer first = exchange(**transport, request);
+    EXPECT_TRUE(first.date_unix_s && first.retry_after_s && first.content_range);
+    EXPECT_EQ(first.text(), "body");
+    silent = true;
+    const HttpAnswer second = exchange(**transport, request);
+    EXPECT_TRUE(second.failure);
+    EXPECT_EQ(second.status, 0);
+    EXPECT_FALSE(second.date_unix_s || second.retry_after_s || second.content_range);
+    EXPECT_EQ(second.region, "");
+    EXPECT_EQ(second.text(), "");
+  }
 }
 
 TEST_F(WireTest, ConnectionsAreKept) {
