@@ -77,7 +77,7 @@ void Engine::start(OperationId id, Pursuit& pursuit, Moment now) {
   pursuit.state = State::under_way;
   pursuit.first_sent = now;
   pursuit.hedged.reset();
-  hedging_.earn();
+  if (const auto kind = pursuit.operation->hedged_as()) hedging_.earn(*kind, pursuit.operation->bytes());
   send(id, pursuit, false, now);
   // The attempt's own time limit is the wire's: no alarm for that.
   const auto patience = patience_for(*pursuit.operation);
@@ -132,7 +132,8 @@ void Engine::hedge(OperationId id, Pursuit& pursuit, Moment now) {
   const bool may = !held_ && queue_.empty() && in_flight_ < pacing_.limit();
   const Moment overdue = pursuit.first_sent + 2 * patience_for(*pursuit.operation).value_or(patience_min);
   const auto lateness = now >= overdue ? Hedging::Lateness::overdue : Hedging::Lateness::early;
-  if (may && hedging_.spend(lateness)) {
+  const auto kind = pursuit.operation->hedged_as();
+  if (may && kind && hedging_.spend(*kind, pursuit.operation->bytes(), lateness)) {
     pursuit.hedged = lateness;
     return send(id, pursuit, true, now);
   }
@@ -160,7 +161,8 @@ void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
   switch (verdict.next) {
     case Next::done:
       pacing_.succeeded();
-      if (pursuit.hedged) hedging_.settled(*pursuit.hedged, attempt.duplicate);
+      if (const auto kind = pursuit.operation->hedged_as(); kind && pursuit.hedged)
+        hedging_.settled(*kind, pursuit.operation->bytes(), *pursuit.hedged, attempt.duplicate);
       if (attempt.duplicate) effort_.hedges_won.add();
       return succeed(id, now);
     case Next::more:

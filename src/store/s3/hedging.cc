@@ -31,7 +31,7 @@ void Hedging::Recent::add(Span taken) {
 }
 
 /// Up to 16 KiB, and then by powers of four: 64 KiB, 256 KiB, ... 64 MiB and more.
-std::size_t Hedging::class_of(Kind kind, std::uint64_t bytes) noexcept {
+std::size_t Hedging::index_of(Kind kind, std::uint64_t bytes) noexcept {
   const auto blocks = static_cast<std::uint64_t>((bytes + 16383) / 16384);
   const std::size_t size_class =
       blocks <= 1 ? 0 : std::min<std::size_t>(size_classes - 1, (std::bit_width(blocks - 1) + 1) / 2);
@@ -39,33 +39,36 @@ std::size_t Hedging::class_of(Kind kind, std::uint64_t bytes) noexcept {
 }
 
 std::optional<Span> Hedging::patience(Kind kind, std::uint64_t bytes) const {
-  return recent_[class_of(kind, bytes)].p95();
+  return classes_[index_of(kind, bytes)].recent.p95();
 }
 
 void Hedging::observe(Kind kind, std::uint64_t bytes, Span taken) {
-  recent_[class_of(kind, bytes)].add(taken);
+  classes_[index_of(kind, bytes)].recent.add(taken);
 }
 
-void Hedging::earn() noexcept {
+void Hedging::earn(Kind kind, std::uint64_t bytes) noexcept {
+  Class& its = classes_[index_of(kind, bytes)];
   // With half of them of use the budget is whole: a straggler and its duplicate are two draws.
-  const auto share = [this](Lateness lateness, double least) {
-    return std::clamp(2 * use_[static_cast<std::size_t>(lateness)] * share_max, least, share_max);
+  const auto share = [&its](Lateness lateness, double least) {
+    return std::clamp(2 * its.use[static_cast<std::size_t>(lateness)] * share_max, least, share_max);
   };
-  allowance_ = std::min(allowance_ + share(Lateness::overdue, share_min), allowance_max);
-  early_allowance_ = std::min(early_allowance_ + share(Lateness::early, early_share_min), allowance_max);
+  its.allowance = std::min(its.allowance + share(Lateness::overdue, share_min), allowance_max);
+  its.early_allowance =
+      std::min(its.early_allowance + share(Lateness::early, early_share_min), allowance_max);
 }
 
-bool Hedging::spend(Lateness lateness) noexcept {
+bool Hedging::spend(Kind kind, std::uint64_t bytes, Lateness lateness) noexcept {
+  Class& its = classes_[index_of(kind, bytes)];
   const bool early = lateness == Lateness::early;
-  if (allowance_ < 1 + (early ? kept_for_overdue : 0) || (early && early_allowance_ < 1)) return false;
-  allowance_ -= 1;
-  if (early) early_allowance_ -= 1;
+  if (its.allowance < 1 + (early ? kept_for_overdue : 0) || (early && its.early_allowance < 1)) return false;
+  its.allowance -= 1;
+  if (early) its.early_allowance -= 1;
   return true;
 }
 
-void Hedging::settled(Lateness lateness, bool by_duplicate) noexcept {
+void Hedging::settled(Kind kind, std::uint64_t bytes, Lateness lateness, bool by_duplicate) noexcept {
   constexpr double weight = 0.125;
-  double& use = use_[static_cast<std::size_t>(lateness)];
+  double& use = classes_[index_of(kind, bytes)].use[static_cast<std::size_t>(lateness)];
   use += weight * ((by_duplicate ? 1.0 : 0.0) - use);
 }
 

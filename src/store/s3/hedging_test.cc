@@ -90,6 +90,24 @@ TEST_F(HedgingTest, DuplicatesKeepToTheirBudget) {
   EXPECT_LE(duplicates, 30U) << "5 % of 500, and what was there at first";
 }
 
+// Or many small requests would pay for duplicates of the few large ones.
+TEST(HedgingBudget, EachSizeHasItsOwn) {
+  constexpr auto put = Hedging::Kind::put;
+  constexpr auto overdue = Hedging::Lateness::overdue;
+  Hedging hedging;
+  const auto spendable = [&hedging](std::uint64_t bytes) {
+    int duplicates = 0;
+    while (hedging.spend(put, bytes, overdue)) ++duplicates;
+    return duplicates;
+  };
+  for (int i = 0; i < 1000; ++i) hedging.earn(put, 4'096);
+  EXPECT_EQ(spendable(1 << 20), 4) << "what was there at first";
+  EXPECT_EQ(spendable(4'096), 10) << "all that is ever kept";
+  for (int i = 0; i < 100; ++i) hedging.settled(put, 4'096, overdue, false);
+  for (int i = 0; i < 101; ++i) hedging.earn(put, 1 << 20);
+  EXPECT_EQ(spendable(1 << 20), 5) << "whatever is of no use to small ones";
+}
+
 // All requests are slow and the first sending is answered first: the store is busy.
 TEST_F(HedgingTest, DuplicatesThatAreOfNoUseBecomeRare) {
   teach();
