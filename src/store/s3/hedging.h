@@ -31,7 +31,8 @@ class Hedging {
   /// Which requests get one. `early`: slower than their peers; `overdue`: twice the patience and more.
   enum class Lateness : std::uint8_t { early, overdue };
 
-  /// A request was sent: its class earns up to a twentieth of a duplicate, less where duplicates are of no use.
+  /// A request was sent: its class earns up to a twentieth of a duplicate, less where duplicates are of no
+  /// use.
   void earn(Kind kind, std::uint64_t bytes) noexcept;
 
   /// Takes a duplicate from what was earned. False if there is none. The last few are kept for requests that
