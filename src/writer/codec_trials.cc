@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "writer/blend.h"
+
 namespace varve::writer {
 
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Clock = CodecTrials::Clock;
 
 // How much a stretch holds: enough for its score to be good to some percent.
 constexpr std::uint64_t waiting_batches_min = 16;
@@ -32,15 +33,13 @@ constexpr double clearly_sooner = 1.06;
 constexpr double mostly = 0.8;
 // A trial costs time, and the next of its kind comes so many times that later, at least.
 constexpr int trial_share = 20;
-constexpr Clock::duration retry_first = seconds(2);
-constexpr Clock::duration retry_max = seconds(32);
+constexpr CodecTrials::Clock::duration retry_first = seconds(2);
+constexpr CodecTrials::Clock::duration retry_max = seconds(32);
 // Other bytes, or another line: what was tried before is past.
 constexpr double other_times = 1.5;
-constexpr double newest_weight = 0.5;
+constexpr double newest_stretch_weight = 0.5;
 
-double blend(double before, double now) { return before * (1 - newest_weight) + now * newest_weight; }
-
-double in_ns(Clock::duration time) {
+double passed_ns(CodecTrials::Clock::duration time) {
   return std::max(1.0, std::chrono::duration<double, std::nano>(time).count());
 }
 
@@ -99,7 +98,7 @@ void CodecTrials::begin_stretch() {
 CodecTrials::Score CodecTrials::score() const {
   const std::uint64_t bytes = now_.stored_bytes - begin_.stored_bytes;
   return {.waits = static_cast<double>(waiting_) >= mostly * static_cast<double>(given_),
-          .bytes_per_ns = static_cast<double>(bytes) / in_ns(now_.at - begin_.at),
+          .bytes_per_ns = static_cast<double>(bytes) / passed_ns(now_.at - begin_.at),
           .latency_ns = latency_ns(present_)};
 }
 
@@ -171,8 +170,8 @@ void CodecTrials::learn(const Score& score) {
   const double change = like_before ? score.bytes_per_ns / settled_score_.bytes_per_ns : 1;
   if (score.waits && (change > other_times || change < 1 / other_times)) retries_ = {};
   if (!like_before) settled_score_ = score;
-  settled_score_.bytes_per_ns = blend(settled_score_.bytes_per_ns, score.bytes_per_ns);
-  settled_score_.latency_ns = blend(settled_score_.latency_ns, score.latency_ns);
+  settled_score_.bytes_per_ns = blend(settled_score_.bytes_per_ns, score.bytes_per_ns, newest_stretch_weight);
+  settled_score_.latency_ns = blend(settled_score_.latency_ns, score.latency_ns, newest_stretch_weight);
   is_guess_ = !is_known_;
   is_known_ = true;
 }

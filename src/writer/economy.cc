@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "writer/blend.h"
+
 namespace varve::writer {
 
 namespace {
@@ -20,11 +22,11 @@ constexpr std::array<std::size_t, 4> sampled_eighths{4, 1, 7, 2};
 constexpr double clear_ratio = 0.9;
 // What does not shrink by this much is not worth a reader's time.
 constexpr double ratio_max = 0.98;
-constexpr double newest_weight = 0.5;
+constexpr double newest_look_weight = 0.5;
 // Batches are not all alike.
 constexpr double newest_batch_weight = 0.1;
 constexpr double newest_sample_weight = 0.25;
-constexpr auto look_every = std::chrono::milliseconds(10);
+constexpr auto line_look_every = std::chrono::milliseconds(10);
 constexpr std::uint64_t look_objects_min = 4;
 // A line that is kept full is the limit only if the CPU is not: busier than this, objects wait for that.
 constexpr double busy = 0.8;
@@ -39,10 +41,6 @@ constexpr double hope = 1.25;
 // it is in vain.
 constexpr std::size_t hoped_way = 2;
 constexpr double hoped_ratio = 0.9;
-
-double blend(double before, double now, double weight = newest_weight) {
-  return before * (1 - weight) + now * weight;
-}
 
 double in_ns(std::chrono::nanoseconds time) { return static_cast<double>(time.count()); }
 
@@ -81,8 +79,8 @@ bool Sample::shrinks(const format::Packing& packing) const { return of[way_of(pa
 Order Economy::order(std::uint64_t bytes, const Sight& sight, Clock::time_point now) {
   progress_.at = now;
   look(sight, now);
-  batch_bytes_ =
-      batch_bytes_ == 0 ? static_cast<double>(bytes) : blend(batch_bytes_, static_cast<double>(bytes));
+  batch_bytes_ = batch_bytes_ == 0 ? static_cast<double>(bytes)
+                                   : blend(batch_bytes_, static_cast<double>(bytes), newest_look_weight);
   Order order{.packing = {}, .at = now};
   if (bytes >= batch_bytes_min) {
     order.sample = !sample_ || now >= next_sample_;
@@ -141,13 +139,14 @@ void Economy::acknowledged(const Order& order, std::uint64_t bytes, std::uint64_
 void Economy::look(const Sight& sight, Clock::time_point now) {
   cpu_.look(now);
   look_.always_full = look_.always_full && sight.line_full;
-  if (look_.objects < look_objects_min || now - look_.began < look_every) return;
+  if (look_.objects < look_objects_min || now - look_.began < line_look_every) return;
   const std::chrono::nanoseconds cpu = process_cpu();
   const double used = in_ns(cpu - look_.cpu);
   if (progress_.handed_bytes > look_.handed_bytes) {
     const auto appended = static_cast<double>(progress_.handed_bytes - look_.handed_bytes);
     const double others = std::max(0.0, used - in_ns(look_.compressing)) / appended;
-    other_ns_per_byte_ = other_ns_per_byte_ == 0 ? others : blend(other_ns_per_byte_, others);
+    other_ns_per_byte_ =
+        other_ns_per_byte_ == 0 ? others : blend(other_ns_per_byte_, others, newest_look_weight);
   }
   learn_line(used < busy * cpu_.cores() * in_ns(now - look_.began), now);
   look_ = {.handed_bytes = progress_.handed_bytes, .cpu = cpu, .began = now};
