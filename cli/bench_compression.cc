@@ -36,6 +36,7 @@ struct CompressionBenchOptions {
   std::vector<std::string> corpora;
   std::vector<std::string> lines{"50MB", "500MB", "0"};
   double seconds = 1.5;
+  double seconds_at_rate = 0.8;
   double rate_mb = 20;
   std::uint32_t rounds = 3;
   std::uint32_t producers = 2;
@@ -54,9 +55,6 @@ constexpr Codec codecs[] = {{"none", Compression::none, 0},
                             {"zstd 1", Compression::zstd, 1},
                             {"zstd 3", Compression::zstd, 3},
                             {"adaptive", Compression::adaptive, 0}};
-
-// Enough for thousands of acknowledgements.
-constexpr double at_rate_seconds_max = 0.8;
 
 // A cell's corpus is held, and cut into records, once.
 constexpr std::size_t corpus_bytes_max = std::size_t{16} << 20;
@@ -100,7 +98,7 @@ Result<void> measure_in_turns(bench::CompressionTrial trial, const CompressionBe
   for (std::uint32_t round = 0; round < options.rounds; ++round) {
     for (const double rate : {0.0, options.rate_mb * 1e6}) {
       trial.bytes_per_second = rate;
-      trial.seconds = rate > 0 ? std::min(options.seconds, at_rate_seconds_max) : options.seconds;
+      trial.seconds = rate > 0 ? options.seconds_at_rate : options.seconds;
       for (std::size_t turn = 0; turn < cell.size(); ++turn) {
         WayScore& score = cell[(round + turn) % cell.size()];
         trial.writer.compression = score.codec.compression;
@@ -180,6 +178,7 @@ nlohmann::ordered_json as_json(const std::vector<WayScore>& scores, const Compre
                               {"batch_bytes", options.batch_bytes},
                               {"rounds", options.rounds},
                               {"seconds", options.seconds},
+                              {"seconds_at_rate", options.seconds_at_rate},
                               {"rate_mb_per_second", options.rate_mb}};
   for (std::size_t i = 0; i < scores.size(); ++i) {
     const WayScore& score = scores[i];
@@ -250,7 +249,10 @@ void add_bench_compression(Command& bench, ExitCode& exit_code) {
   command.add("--seconds", options->seconds, "how long a run appends, flat out (1.5)")
       .between(0.1, 60)
       .shown_as("S");
-  command.add("--bytes", options->bytes_max, "end a run after so much, too (1GiB)").in_bytes(1, UINT64_MAX);
+  command.add("--seconds-at-rate", options->seconds_at_rate, "and at a rate (0.8)")
+      .between(0.1, 60)
+      .shown_as("S");
+  command.add("--bytes", options->bytes_max, "end a run after so much, too (2GiB)").in_bytes(1, UINT64_MAX);
   command.add("--rate-mb", options->rate_mb, "MB/s appended where latency is measured (20)")
       .between(0.001, 1e5)
       .shown_as("N");
