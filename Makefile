@@ -113,7 +113,7 @@ coverage:  ## which lines and branches of src/chain and src/format the tests rea
 	@tools/coverage build/coverage
 
 .PHONY: bench
-bench:  ## measure the table of docs/performance.md on this machine, and write it there (eight quiet minutes)
+bench:  ## measure the table of docs/performance.md on this machine, and write it there (thirteen quiet minutes)
 	@tools/install-packages build bench
 	@$(MAKE) build
 	@tools/bench build/release/bin/varve

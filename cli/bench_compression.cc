@@ -28,7 +28,7 @@ The ways take turns, round by round.
 Lines of a limited speed are simulated over a store in memory.)";
 
 constexpr const char* bench_compression_examples =
-    R"(  varve bench compression                                  everything, in some fifteen minutes
+    R"(  varve bench compression                                  everything, in some sixteen minutes
   varve bench compression --corpus logs --line 50MB --rounds 9
   varve bench compression --corpus random --line 0 --json   0: a line without limit)";
 

@@ -45,7 +45,7 @@ double passed_ns(CodecTrials::Clock::duration time) {
 
 }  // namespace
 
-bool CodecTrials::see(const Progress& progress, bool others_wait) {
+void CodecTrials::see(const Progress& progress, bool others_wait) {
   now_ = progress;
   ended_ = false;
   if (!begun_) {
@@ -53,12 +53,11 @@ bool CodecTrials::see(const Progress& progress, bool others_wait) {
     begun_ = progress.stored_bytes > changed_.handed_bytes &&
              (is_known_ || progress.at - changed_.at >= beginning);
     if (begun_) begin_stretch();
-    return false;
+    return;
   }
   ++given_;
   if (others_wait) ++waiting_;
   ended_ = is_trial() ? verdict() != Verdict::open : tells();
-  return ended_;
 }
 
 std::size_t CodecTrials::next(const Prospects& prospects) {

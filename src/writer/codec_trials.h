@@ -28,10 +28,10 @@ inline constexpr std::size_t as_it_is = 0;
 
 /// What can be hoped for from a way at best.
 struct Prospect {
-  bool shrinks = false;  ///< enough to be worth a reader's time, by what is known; true of `as_it_is`
-  bool shrinks_well = false;
-  double bytes_per_ns = 0;  ///< appended, while batches wait
-  double latency_ns = 0;    ///< of a batch as they are now, from when it is complete
+  bool shrinks = false;       ///< enough to be worth a reader's time, by what is known; true of `as_it_is`
+  bool shrinks_well = false;  ///< so much that it is worth a trial, whatever came of the last
+  double bytes_per_ns = 0;    ///< appended, while batches wait
+  double latency_ns = 0;      ///< of a batch as they are now, from when it is complete
 };
 using Prospects = std::array<Prospect, ways>;
 
@@ -52,8 +52,8 @@ class CodecTrials {
     std::array<Stored, ways> stored{};  ///< in each way, of those
   };
 
-  /// A batch is about to be given its way; `others_wait` behind it. True: that ended a stretch.
-  bool see(const Progress& progress, bool others_wait);
+  /// A batch is about to be given its way; `others_wait` behind it.
+  void see(const Progress& progress, bool others_wait);
 
   /// The way for it, if it is given one. After `see`.
   std::size_t next(const Prospects& prospects);
