@@ -4,9 +4,9 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 
 # What `make test` runs, in this order; each is a target of its own. The quick ones come first.
-TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy check-plants test-fuzz test-asan test-tsan
+TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy check-mutants test-fuzz test-asan test-tsan
 
-SOURCES = $(shell find $(wildcard include src bench cli fuzz sim tests) -name '*.h' -o -name '*.cc')
+SOURCES = $(shell find $(wildcard include src bench cli fuzz sim tests testing) -name '*.h' -o -name '*.cc')
 
 .PHONY: help
 help:  ## list what there is (this text)
@@ -76,9 +76,9 @@ test-fuzz:  ## each fuzzer for a second (libFuzzer, clang); for longer: make soa
 	cmake --build --preset fuzz --parallel $(JOBS)
 	ctest --preset fuzz --parallel $(JOBS) --output-junit ctest.xml
 
-.PHONY: check-plants
-check-plants:  ## are the bugs found that are planted on purpose? (src/result/plant.h)
-	@tools/check-plants
+.PHONY: check-mutants
+check-mutants:  ## are the bugs found that are planted on purpose? (src/base/mutant.h)
+	@tools/check-mutants
 
 .PHONY: check-style
 check-style:  ## our own rules: names, layers, file sizes, links in the docs (tools/check-style)
@@ -106,7 +106,7 @@ check-tidy:  ## clang-tidy, as .clang-tidy says; FILES="src/a.cc ..." for some f
 	@tools/check-tidy build/$(if $(FILES),dev,tidy) $(FILES)
 
 .PHONY: coverage
-coverage:  ## which lines and branches of src/chain and src/format the tests reach; fails below 95 % and 90 %
+coverage:  ## which lines and branches of src/protocol and src/format the tests reach; fails below 95 % and 90 %
 	@tools/install-packages build test coverage
 	cmake --preset coverage
 	cmake --build --preset coverage --parallel $(JOBS)
@@ -118,23 +118,23 @@ bench:  ## measure the table of docs/performance.md on this machine, and write i
 	@$(MAKE) build
 	@tools/bench build/release/bin/varve
 
-.PHONY: kill-rounds
-kill-rounds: build  ## kill writers with SIGKILL at random moments, look what is left; ROUNDS=200
-	@cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),200)
+.PHONY: crash-test
+crash-test: build  ## kill writers with SIGKILL at random moments, look what is left; ROUNDS=200
+	@cli/crash_test build/release/bin/varve --rounds $(or $(ROUNDS),200)
 
-.PHONY: kill-rounds-s3
-kill-rounds-s3:  ## the same on a real S3 server, which is killed and started again meanwhile, too; ROUNDS=200
+.PHONY: crash-test-s3
+crash-test-s3:  ## the same on a real S3 server, which is killed and started again meanwhile, too; ROUNDS=200
 	@tools/install-packages build s3
 	@$(MAKE) build
-	@dir="$$(mktemp -d build/kill-rounds-s3.XXXXXX)"; trap "tools/rgw stop $$dir; rm -rf $$dir" EXIT; \
-	cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),200) --gateway "$$dir"
+	@dir="$$(mktemp -d build/crash-test-s3.XXXXXX)"; trap "tools/rgw stop $$dir; rm -rf $$dir" EXIT; \
+	cli/crash_test build/release/bin/varve --rounds $(or $(ROUNDS),200) --gateway "$$dir"
 
-.PHONY: kill-mirrors
-kill-mirrors:  ## the same with a mirror to a second S3 server, all of them killed, and promotions; ROUNDS=50
+.PHONY: crash-mirrors
+crash-mirrors:  ## the same with a mirror to a second S3 server, all of them killed, and promotions; ROUNDS=50
 	@tools/install-packages build s3
 	@$(MAKE) build
-	@dir="$$(mktemp -d build/kill-mirrors.XXXXXX)"; trap "tools/rgw stop $$dir/1; tools/rgw stop $$dir/2; rm -rf $$dir" EXIT; \
-	cli/kill_rounds build/release/bin/varve --rounds $(or $(ROUNDS),50) --gateway "$$dir/1" --mirror-gateway "$$dir/2" --verbose
+	@dir="$$(mktemp -d build/crash-mirrors.XXXXXX)"; trap "tools/rgw stop $$dir/1; tools/rgw stop $$dir/2; rm -rf $$dir" EXIT; \
+	cli/crash_test build/release/bin/varve --rounds $(or $(ROUNDS),50) --gateway "$$dir/1" --mirror-gateway "$$dir/2" --verbose
 
 .PHONY: soak
 soak: deps  ## try for longer, and add what was tried to docs/evidence.md; MINUTES=30

@@ -85,7 +85,7 @@ std::optional<Way> way_named(std::string_view name) {
 
 Result<Figures> append_once(Way way, const AppendTrial& trial, const Figures& of_varve, Live& live) {
   const Scratch scratch(trial.store);
-  const Witness& witness = *scratch.witness();
+  const Recorder& witness = *scratch.witness();
   Result<Figures> figures = Figures{};
   if (way == Way::raw) {
     figures = put_same_objects(scratch, trial, of_varve);

@@ -3,9 +3,9 @@
 #include <cstring>
 #include <memory>
 
+#include "base/mapped_memory.h"
 #include "bench/contestant.h"
 #include "format/records.h"
-#include "store/mapped_memory.h"
 
 namespace varve::bench {
 
@@ -34,7 +34,7 @@ class Bare final : public Contestant {
 
  private:
   std::size_t bytes_;
-  store::MappedMemory memory_;  // twice, so that a record at the end need not wrap
+  object_store::MappedMemory memory_;  // twice, so that a record at the end need not wrap
   alignas(64) std::atomic<std::uint64_t> word_ = 0;
 };
 

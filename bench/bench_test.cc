@@ -139,16 +139,16 @@ TEST(Seek, TakesMoreRoundTripsOnlyWithTheLogarithm) {
   EXPECT_LE(figures.by_time.requests, look + search);
 }
 
-TEST(Standing, IsAgainstTheBestInTheSameRound) {
+TEST(ReaderStatus, IsAgainstTheBestInTheSameRound) {
   // The machine is half as fast in the second round, for all alike.
   const std::vector<std::vector<double>> others{{50, 26, 52}, {100, 50, 110}, {104, 40, 90}};
   const std::vector<double> mine{98, 49, 130};
-  const Standing most = standing_of(mine, others, Better::more);
+  const ReaderStatus most = reader_status(mine, others, Better::more);
   EXPECT_EQ(most.best, 1U) << "by the median";
   EXPECT_NEAR(most.ratio, 0.98, 1e-9);
   EXPECT_NEAR(most.noise, 1.2, 1e-9) << "from 100 to 50 and to 110";
-  EXPECT_EQ(standing_of(mine, others, Better::less).best, 0U);
-  EXPECT_EQ(standing_of(std::vector<double>{3}, std::vector<std::vector<double>>{{2}}, Better::less).noise,
+  EXPECT_EQ(reader_status(mine, others, Better::less).best, 0U);
+  EXPECT_EQ(reader_status(std::vector<double>{3}, std::vector<std::vector<double>>{{2}}, Better::less).noise,
             0);
 }
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <memory>
 
-#include "store/blocking.h"
+#include "object_store/blocking.h"
 #include "varve/reader.h"
 
 namespace varve::bench {
@@ -74,7 +74,7 @@ Result<void> check_log(const LogAddress& log, const RecordSizes& sizes,
 }
 
 Result<std::uint64_t> stored_under(Store& store, const std::string& prefix) {
-  const auto objects = store::list_all_now(store, prefix);
+  const auto objects = object_store::list_all_now(store, prefix);
   if (!objects) return objects.error();
   std::uint64_t bytes = 0;
   for (const ListedObject& object : *objects) bytes += object.bytes;

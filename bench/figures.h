@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/histogram.h"
-#include "bench/witness.h"
+#include "bench/recorder.h"
 #include "varve/result.h"
 
 namespace varve::bench {

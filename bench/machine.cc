@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/mapped_memory.h"
 #include "bench/load.h"
 #include "format/crc.h"
-#include "store/mapped_memory.h"
 
 namespace varve::bench {
 
@@ -71,8 +71,8 @@ double atomic_add_ns() {
 
 double copy_bytes_per_second() {
   constexpr std::size_t bytes = 256 * mib;
-  const store::MappedMemory from(bytes);
-  const store::MappedMemory to(bytes);
+  const object_store::MappedMemory from(bytes);
+  const object_store::MappedMemory to(bytes);
   if (!from || !to) return 0;
   std::memset(from.data(), 1, bytes);
   std::memset(to.data(), 2, bytes);
@@ -92,7 +92,7 @@ double crc_bytes_per_second() {
 }
 
 Result<double> fresh_bytes_per_second(std::size_t bytes) {
-  const store::MappedMemory memory(bytes);
+  const object_store::MappedMemory memory(bytes);
   if (!memory) return Error(Code::no_memory, "the system does not give so much memory: touch less");
   memory.advise_huge_pages(0, memory.bytes());
   const Clock::time_point begin = Clock::now();

@@ -5,10 +5,10 @@
 #include <mutex>
 #include <thread>
 
+#include "base/mapped_memory.h"
 #include "bench/contestant.h"
 #include "format/key.h"
 #include "format/records.h"
-#include "store/mapped_memory.h"
 
 namespace varve::bench {
 
@@ -48,7 +48,7 @@ class MutexWriter final : public Contestant {
 
  private:
   struct Buffer {
-    Buffer(store::BodyMemory& memory, std::size_t room) : capacity(room), bytes(memory.take(room)) {}
+    Buffer(object_store::BodyMemory& memory, std::size_t room) : capacity(room), bytes(memory.take(room)) {}
     std::size_t capacity;
     std::size_t used = 0;
     std::shared_ptr<std::byte[]> bytes;
@@ -105,7 +105,8 @@ class MutexWriter final : public Contestant {
   std::condition_variable room_;
   std::condition_variable work_;
   // As good as the writer's own: what is compared is how threads share it.
-  std::shared_ptr<store::BodyMemory> memory_ = store::BodyMemory::create(options_.buffered_bytes_max);
+  std::shared_ptr<object_store::BodyMemory> memory_ =
+      object_store::BodyMemory::create(options_.buffered_bytes_max);
   std::shared_ptr<Buffer> filling_ = std::make_shared<Buffer>(*memory_, options_.batch_bytes);
   std::deque<std::shared_ptr<Buffer>> queue_;
   std::deque<std::shared_ptr<Buffer>> in_flight_;

@@ -6,17 +6,17 @@
 #include <mutex>
 #include <thread>
 
+#include "append/opening.h"
 #include "bench/process.h"
-#include "chain/appender.h"
-#include "courier/courier.h"
-#include "courier/system.h"
 #include "format/checkpoint.h"
 #include "format/key.h"
 #include "format/records.h"
 #include "format/trailer.h"
-#include "store/blocking.h"
-#include "store/bytes.h"
-#include "writer/opening.h"
+#include "log/log_store.h"
+#include "log/system.h"
+#include "object_store/blocking.h"
+#include "object_store/bytes.h"
+#include "protocol/appender.h"
 
 namespace varve::bench {
 
@@ -27,8 +27,8 @@ constexpr std::chrono::seconds settling(1);
 /// Puts many small objects, a window's worth at once.
 class ObjectMaker {
  public:
-  ObjectMaker(courier::Courier courier, const chain::Ownership& ownership)
-      : courier_(std::move(courier)), appender_(ownership, without_checkpoints()) {}
+  ObjectMaker(log::LogStore log_store, const protocol::Ownership& ownership)
+      : log_store_(std::move(log_store)), appender_(ownership, without_checkpoints()) {}
 
   Result<void> make(std::uint64_t count, Live& live) {
     for (std::uint64_t made = 0; made < count; ++made) {
@@ -39,13 +39,13 @@ class ObjectMaker {
     }
     if (!wait_for_all()) return *failure_;
     const auto checkpoint = format::encode_checkpoint(appender_.checkpoint());
-    return store::put_now(courier_.store(), format::checkpoint_key(courier_.address().path),
-                          store::copy_bytes(checkpoint));
+    return object_store::put_now(log_store_.store(), format::checkpoint_key(log_store_.address().path),
+                                 object_store::copy_bytes(checkpoint));
   }
 
  private:
-  static chain::AppenderOptions without_checkpoints() {
-    chain::AppenderOptions options;
+  static protocol::AppenderOptions without_checkpoints() {
+    protocol::AppenderOptions options;
     options.checkpoint_every_objects = 0;
     return options;
   }
@@ -87,7 +87,7 @@ class ObjectMaker {
     make_record(record, {0, appender_.end_offset()});
     format::write_record(&bytes[format::header_bytes], record, appender_.end_offset());
     format::encode_trailer(index, bytes.subspan(body_end));
-    const std::int64_t now = courier::unix_ms();
+    const std::int64_t now = log::unix_ms();
     const format::Header header = appender_.submit({.record_count = 1,
                                                     .body_end = body_end,
                                                     .object_bytes = object->size(),
@@ -95,7 +95,7 @@ class ObjectMaker {
                                                     .closing = closing},
                                                    now, 0);
     format::encode_header(header, bytes.first<format::header_bytes>());
-    courier_.put_object(header.seq, {bytes, object}, [this, seq = header.seq](const Result<void>& stored) {
+    log_store_.put_object(header.seq, {bytes, object}, [this, seq = header.seq](const Result<void>& stored) {
       const std::lock_guard lock(mutex_);
       landed_.push_back(seq);
       if (!stored) failure_ = stored.error();
@@ -103,8 +103,8 @@ class ObjectMaker {
     });
   }
 
-  courier::Courier courier_;
-  chain::Appender appender_;
+  log::LogStore log_store_;
+  protocol::Appender appender_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Seq> landed_;
@@ -117,22 +117,22 @@ Result<ManyObjects> ManyObjects::make(std::shared_ptr<Store> store, std::uint64_
                                       const WriterOptions& options, Live& live) {
   Scratch scratch(std::move(store));
   // Not through the witness: a million uploads need not be remembered.
-  const courier::Courier courier({.store = scratch.witness()->below(), .path = scratch.log().path});
-  const Result<chain::Ownership> ownership = writer::take_over(courier, options);
+  const log::LogStore log_store({.store = scratch.witness()->below(), .path = scratch.log().path});
+  const Result<protocol::Ownership> ownership = append::take_over(log_store, options);
   if (!ownership) return ownership.error();
-  if (const Result<void> made = ObjectMaker(courier, *ownership).make(objects, live); !made)
+  if (const Result<void> made = ObjectMaker(log_store, *ownership).make(objects, live); !made)
     return made.error();
   return ManyObjects(std::move(scratch), objects);
 }
 
 Result<OpenFigures> ManyObjects::open(const WriterOptions& options) {
-  Witness& witness = *scratch_.witness();
+  Recorder& witness = *scratch_.witness();
   OpenFigures figures;
   const StoreUse before = witness.use();
   witness.forget_trips();
   const Clock::time_point begin = Clock::now();
-  const courier::Courier courier(scratch_.log());
-  const Result<chain::Ownership> owned = writer::take_over(courier, options);
+  const log::LogStore log_store(scratch_.log());
+  const Result<protocol::Ownership> owned = append::take_over(log_store, options);
   if (!owned) return owned.error();
   figures.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   figures.round_trips = witness.trips();
@@ -143,7 +143,7 @@ Result<OpenFigures> ManyObjects::open(const WriterOptions& options) {
   }
   // The next round finds a log that was written to and closed.
   Live live;
-  const courier::Courier beside({.store = witness.below(), .path = scratch_.log().path});
+  const log::LogStore beside({.store = witness.below(), .path = scratch_.log().path});
   if (const Result<void> made = ObjectMaker(beside, *owned).make(1, live); !made) return made.error();
   ++records_;
   return figures;

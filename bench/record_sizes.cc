@@ -6,7 +6,7 @@
 #include <numeric>
 #include <random>
 
-#include "store/uri.h"
+#include "object_store/uri.h"
 #include "varve/writer.h"
 
 namespace varve::bench {
@@ -17,7 +17,7 @@ constexpr std::size_t draws = 1024;
 constexpr std::uint64_t seed = 1;  // every run has the same sizes in the same order
 
 Result<std::uint32_t> parse_size(std::string_view text) {
-  const Result<std::uint64_t> bytes = store::parse_bytes(text);
+  const Result<std::uint64_t> bytes = object_store::parse_bytes(text);
   if (!bytes) return bytes.error();
   if (*bytes < RecordSizes::least || *bytes > max_record_bytes) {
     return Error(Code::invalid_argument, fmt::format("a record has {} to {} bytes here, not {}",
@@ -49,7 +49,7 @@ Result<std::vector<std::uint32_t>> draw_weighted(std::string_view text) {
     const Result<std::uint32_t> size = parse_size(part.substr(0, colon));
     if (!size) return size.error();
     const Result<std::uint64_t> weight =
-        colon == std::string_view::npos ? 0 : store::parse_count(part.substr(colon + 1));
+        colon == std::string_view::npos ? 0 : object_store::parse_count(part.substr(colon + 1));
     if (!weight || *weight == 0) {
       return Error(Code::invalid_argument, "each size needs a weight above zero, as in 100:9,4KiB:1");
     }

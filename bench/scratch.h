@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "bench/witness.h"
+#include "bench/recorder.h"
 #include "varve/store.h"
 
 namespace varve::bench {
@@ -19,10 +19,10 @@ class Scratch {
 
   /// Requests through this address are noted by the witness.
   [[nodiscard]] const LogAddress& log() const { return log_; }
-  [[nodiscard]] const std::shared_ptr<Witness>& witness() const { return witness_; }
+  [[nodiscard]] const std::shared_ptr<Recorder>& witness() const { return witness_; }
 
  private:
-  std::shared_ptr<Witness> witness_;
+  std::shared_ptr<Recorder> witness_;
   LogAddress log_;
 };
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "bench/open.h"
-#include "bench/witness.h"
+#include "bench/recorder.h"
 #include "varve/point_reader.h"
 #include "varve/reader.h"
 
@@ -15,7 +15,7 @@ namespace {
 /// Counts what passes while something is done.
 class Meter {
  public:
-  explicit Meter(std::shared_ptr<Witness> witness) : witness_(std::move(witness)) {
+  explicit Meter(std::shared_ptr<Recorder> witness) : witness_(std::move(witness)) {
     witness_->forget_trips();
     before_ = witness_->use();
   }
@@ -25,7 +25,7 @@ class Meter {
   }
 
  private:
-  std::shared_ptr<Witness> witness_;
+  std::shared_ptr<Recorder> witness_;
   StoreUse before_;
 };
 
@@ -34,7 +34,7 @@ Error astray(Offset wanted, Offset found) {
           "a seek to " + std::to_string(wanted) + " came to offset " + std::to_string(found)};
 }
 
-Result<void> seek(const LogAddress& log, const std::shared_ptr<Witness>& witness, const ReaderOptions& where,
+Result<void> seek(const LogAddress& log, const std::shared_ptr<Recorder>& witness, const ReaderOptions& where,
                   Offset wanted, SeekCost& most) {
   const Meter meter(witness);
   const auto reader = Reader::open(log, where);
@@ -54,7 +54,7 @@ Result<SeekFigures> seek_in_many(std::uint64_t objects, std::uint32_t samples, L
   if (!slow) return slow.error();
   const auto many = ManyObjects::make(*fast, objects, {}, live);
   if (!many) return many.error();
-  const auto witness = std::make_shared<Witness>(*slow);
+  const auto witness = std::make_shared<Recorder>(*slow);
   const LogAddress log{witness, many->path()};
   const auto times = PointReader::open({*fast, many->path()});
   if (!times) return times.error();

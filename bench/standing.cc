@@ -11,9 +11,9 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-Standing standing_of(std::span<const double> mine, std::span<const std::vector<double>> others,
-                     Better better) {
-  Standing standing;
+ReaderStatus reader_status(std::span<const double> mine, std::span<const std::vector<double>> others,
+                           Better better) {
+  ReaderStatus standing;
   for (std::size_t i = 1; i < others.size(); ++i) {
     const double more = median(others[i]) - median(others[standing.best]);
     if (better == Better::more ? more > 0 : more < 0) standing.best = i;

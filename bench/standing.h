@@ -14,7 +14,7 @@ namespace varve::bench {
 /// Of some, at least one; the upper of the two in the middle.
 [[nodiscard]] double median(std::vector<double> values);
 
-struct Standing {
+struct ReaderStatus {
   std::size_t best = 0;  ///< of the others: whose median is the best
   double ratio = 0;      ///< to its run of the same round; the median of the rounds
   double noise = 0;      ///< by how much two runs of the best, a round apart, differ: median; 0: one round
@@ -23,7 +23,7 @@ struct Standing {
 enum class Better { more, less };
 
 /// Values round by round; as many rounds for each way.
-[[nodiscard]] Standing standing_of(std::span<const double> mine, std::span<const std::vector<double>> others,
-                                   Better better);
+[[nodiscard]] ReaderStatus reader_status(std::span<const double> mine,
+                                         std::span<const std::vector<double>> others, Better better);
 
 }  // namespace varve::bench

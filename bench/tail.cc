@@ -6,7 +6,7 @@
 
 #include "bench/raw.h"
 #include "bench/scratch.h"
-#include "store/metered.h"
+#include "object_store/metered.h"
 
 namespace varve::bench {
 
@@ -90,7 +90,7 @@ Result<TailFigures> tail_once(const TailTrial& trial, Live& live) {
   if (!writer) return writer.error();
   LogAddress seen = scratch.log();
   // A writer wakes those who read by the same store object.
-  if (!trial.wake) seen.store = std::make_shared<store::MeteredStore>(seen.store);
+  if (!trial.wake) seen.store = std::make_shared<object_store::MeteredStore>(seen.store);
   auto reader =
       Reader::open(seen, {.from = 0, .follow = true, .poll_ms = trial.poll_ms, .poll_max_ms = trial.poll_ms});
   if (!reader) return reader.error();

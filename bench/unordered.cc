@@ -7,27 +7,27 @@
 #include <thread>
 #include <vector>
 
+#include "append/acknowledger.h"
+#include "append/batching/batch_pool.h"
+#include "append/opening.h"
 #include "bench/contestant.h"
-#include "chain/appender.h"
-#include "courier/courier.h"
-#include "courier/system.h"
-#include "writer/acknowledger.h"
-#include "writer/batch_pool.h"
-#include "writer/opening.h"
+#include "log/log_store.h"
+#include "log/system.h"
+#include "protocol/appender.h"
 
 namespace varve::bench {
 
 namespace {
 
-using writer::Batch;
+using append::Batch;
 
-class UnorderedWriter final : public Contestant, private writer::BatchListener {
+class UnorderedWriter final : public Contestant, private append::BatchListener {
  public:
-  UnorderedWriter(courier::Courier courier, const chain::Ownership& ownership, const WriterOptions& options)
-      : courier_(std::move(courier)),
+  UnorderedWriter(log::LogStore log_store, const protocol::Ownership& ownership, const WriterOptions& options)
+      : log_store_(std::move(log_store)),
         in_flight_max_(uploads_at_once(options)),
         appender_(ownership, {}),
-        pool_(writer::BatchPool::create({.batch_bytes = options.batch_bytes,
+        pool_(append::BatchPool::create({.batch_bytes = options.batch_bytes,
                                          .buffered_bytes_max = options.buffered_bytes_max,
                                          .window = options.window,
                                          .first_offset = ownership.next.offset},
@@ -64,7 +64,7 @@ class UnorderedWriter final : public Contestant, private writer::BatchListener {
 
   void first_record() noexcept override { wake(); }
   void batch_ready() noexcept override { wake(); }
-  std::int64_t now_unix_ms() noexcept override { return courier::unix_ms(); }
+  std::int64_t now_unix_ms() noexcept override { return log::unix_ms(); }
 
   void wake() {
     const std::lock_guard lock(mutex_);
@@ -102,42 +102,42 @@ class UnorderedWriter final : public Contestant, private writer::BatchListener {
                                                     .body_end = batch.body_end(),
                                                     .object_bytes = batch.object_bytes(),
                                                     .first_append_unix_ms = batch.first_append_unix_ms()},
-                                                   courier::unix_ms(), 0);
+                                                   log::unix_ms(), 0);
     format::encode_header(header, batch.header());
     flights_.emplace(header.seq, &batch);
-    courier_.put_object(header.seq, pool_->share(batch, batch.object_bytes()),
-                        [this, seq = header.seq](const Result<void>& stored) {
-                          const std::lock_guard lock(mutex_);
-                          landed_.push_back({seq, stored ? std::nullopt : std::optional(stored.error())});
-                          awake_ = true;
-                          changed_.notify_one();
-                        });
+    log_store_.put_object(header.seq, pool_->share(batch, batch.object_bytes()),
+                          [this, seq = header.seq](const Result<void>& stored) {
+                            const std::lock_guard lock(mutex_);
+                            landed_.push_back({seq, stored ? std::nullopt : std::optional(stored.error())});
+                            awake_ = true;
+                            changed_.notify_one();
+                          });
   }
 
-  courier::Courier courier_;
+  log::LogStore log_store_;
   const std::uint32_t in_flight_max_;
-  chain::Appender appender_;
+  protocol::Appender appender_;
   std::map<Seq, Batch*> flights_;
   std::optional<Error> failure_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool awake_ = false;
   std::vector<Landed> landed_;
-  std::shared_ptr<writer::BatchPool> pool_;
-  writer::Acknowledger acknowledger_;
+  std::shared_ptr<append::BatchPool> pool_;
+  append::Acknowledger acknowledger_;
   std::thread uploader_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Contestant>> make_unordered(const LogAddress& log, const WriterOptions& options) {
-  const courier::Courier courier(log);
+  const log::LogStore log_store(log);
   // The log's own window must never hold an upload back: as wide as there is.
   WriterOptions wide = options;
   wide.window = format::max_window;
-  const Result<chain::Ownership> ownership = writer::take_over(courier, wide);
+  const Result<protocol::Ownership> ownership = append::take_over(log_store, wide);
   if (!ownership) return ownership.error();
-  return std::unique_ptr<Contestant>(std::make_unique<UnorderedWriter>(courier, *ownership, options));
+  return std::unique_ptr<Contestant>(std::make_unique<UnorderedWriter>(log_store, *ownership, options));
 }
 
 }  // namespace varve::bench

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bench/load.h"
-#include "bench/witness.h"
+#include "bench/recorder.h"
 #include "cli/exit_codes.h"
 #include "cli/json.h"
 #include "cli/progress.h"

@@ -152,23 +152,23 @@ Result<std::vector<WayScore>> measure_all(const CompressionBenchOptions& options
 
 /// Of the cell that ends with `adaptive`, which is not one of the others.
 struct CellStanding {
-  bench::Standing throughput;
-  bench::Standing latency;
+  bench::ReaderStatus throughput;
+  bench::ReaderStatus latency;
 };
-CellStanding standing_of(std::span<const WayScore> cell) {
+CellStanding reader_status(std::span<const WayScore> cell) {
   std::vector<std::vector<double>> rates;
   std::vector<std::vector<double>> acks;
   for (const WayScore& score : cell.first(cell.size() - 1)) {
     rates.push_back(score.bytes_per_second);
     acks.push_back(score.ack_p50_us);
   }
-  return {.throughput = bench::standing_of(cell.back().bytes_per_second, rates, bench::Better::more),
-          .latency = bench::standing_of(cell.back().ack_p50_us, acks, bench::Better::less)};
+  return {.throughput = bench::reader_status(cell.back().bytes_per_second, rates, bench::Better::more),
+          .latency = bench::reader_status(cell.back().ack_p50_us, acks, bench::Better::less)};
 }
 
 std::optional<CellStanding> standing_at(const std::vector<WayScore>& scores, std::size_t i) {
   if (scores[i].codec.compression != Compression::adaptive) return std::nullopt;
-  return standing_of(std::span(scores).subspan(i + 1 - std::size(codecs), std::size(codecs)));
+  return reader_status(std::span(scores).subspan(i + 1 - std::size(codecs), std::size(codecs)));
 }
 
 std::string line_name(const std::string& line) { return line == "0" ? "no limit" : line + "/s"; }

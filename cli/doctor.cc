@@ -40,17 +40,17 @@ struct CliDoctorOptions {
   Prices prices;
 };
 
-struct Place {
+struct ReadPosition {
   std::shared_ptr<Store> store;
   std::string prefix;  // of the scratch objects
 };
 
 /// A store, or a log in it: then what is tried is tried where the log would be.
-Result<Place> place_of(const std::string& uri) {
-  if (auto store = open_store(uri)) return Place{*std::move(store), {}};
+Result<ReadPosition> place_of(const std::string& uri) {
+  if (auto store = open_store(uri)) return ReadPosition{*std::move(store), {}};
   auto log = resolve_log(uri);
   if (!log) return log.error();
-  return Place{std::move(log->store), log->path + "/"};
+  return ReadPosition{std::move(log->store), log->path + "/"};
 }
 
 /// What is being done, on one line, with a bar.
@@ -75,8 +75,8 @@ class Bar {
   double part_ = 0;
 };
 
-Result<DoctorReport> diagnose_visibly(const Place& place, const CliDoctorOptions& options, bool prices_given,
-                                      Interruption& interruption) {
+Result<DoctorReport> diagnose_visibly(const ReadPosition& place, const CliDoctorOptions& options,
+                                      bool prices_given, Interruption& interruption) {
   std::stop_source stop;
   interruption.defer([&stop] { stop.request_stop(); });
   Bar bar;

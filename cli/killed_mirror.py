@@ -1,4 +1,4 @@
-"""A mirror between two S3 servers, for cli/kill_rounds: it runs while the rounds kill writers, and is killed as they are.
+"""A mirror between two S3 servers, for cli/crash_test: it runs while the rounds kill writers, and is killed as they are.
 
 What must hold of the copy at any moment: it is a sound log, and its records are those of the source, from its own start to its
 own end, byte for byte. Once it was let end: all of the source's records, and objects that are the same bytes. When it is promoted,

@@ -27,7 +27,7 @@ struct Look {
   steady_clock::time_point at = steady_clock::now();
 };
 
-Result<Look> look_at(const LogAddress& log, const Cursors& cursors) {
+Result<Look> read_log_state(const LogAddress& log, const Cursors& cursors) {
   auto info = inspect(log);
   if (!info) return info.error();
   auto all = cursors.list();
@@ -121,7 +121,7 @@ Result<Viewer> viewer_of_log(const std::string& uri) {
   if (!cursors) return cursors.error();
   auto before = std::make_shared<std::optional<Look>>();
   return Viewer([uri, log = *std::move(log), cursors = *std::move(cursors), before]() -> Result<View> {
-    Result<Look> now = look_at(log, cursors);
+    Result<Look> now = read_log_state(log, cursors);
     if (!now) return now.error();
     const std::optional<Rates> rates = rates_of(*before, *now);
     View view{.screen = screen_of(uri, *now, rates), .json = look_json(*now, rates)};

@@ -45,12 +45,12 @@ std::string doing(const Json& writer) {
   return writer.at("waiting_for_store").get<bool>() ? "waiting for the store" : "writing";
 }
 
-void add_stages(std::string& text, const Json& stages) {
+void add_stages(std::string& text, const Json& upload_metrics) {
   text += fmt::format("\n  {:<12}{:>12}{:>14}\n", "time of", "median ms", "99 of 100");
   constexpr std::pair<const char*, const char*> names[] = {
       {"queue", "queue"}, {"upload", "upload"}, {"order_wait", "order"}, {"callback", "callback"}};
   for (const auto& [field, name] : names) {
-    const Json& stage = stages.at(field);
+    const Json& stage = upload_metrics.at(field);
     text += fmt::format("  {:<12}{:>12.2f}{:>14.2f}\n", name, stage.at("p50").get<double>() / 1000,
                         stage.at("p99").get<double>() / 1000);
   }

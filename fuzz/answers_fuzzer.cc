@@ -1,19 +1,19 @@
 // Any bytes as S3's XML answers: a listing that is accepted has only what was asked for, in order, and is
 // the same when it is written and read again.
-#include "store/s3/answers.h"
+#include "object_store/s3/answers.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/invariant.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
-#include "store/s3/canonical.h"
+#include "object_store/s3/canonical.h"
 
 namespace {
 
 using namespace varve;
-using namespace varve::store::s3;
+using namespace varve::object_store::s3;
 
 constexpr std::string_view prefix = "a/";
 constexpr std::string_view after = "a/1";

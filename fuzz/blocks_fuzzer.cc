@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/invariant.h"
 #include "format/crc.h"
 #include "format/fields.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
 
 namespace {
 

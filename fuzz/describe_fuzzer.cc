@@ -1,9 +1,9 @@
 // Any bytes as an object that somebody looks at (`varve dump`): told in words, whatever they are. The
 // header's checksum is made to hold, so that body, index and seal are looked at, too.
+#include "base/invariant.h"
 #include "format/envelope.h"
 #include "format/header.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
 #include "varve/inspect.h"
 
 using namespace varve;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/invariant.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
 
 namespace {
 

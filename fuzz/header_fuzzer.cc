@@ -2,9 +2,9 @@
 // encoded as the same bytes again.
 #include "format/header.h"
 
+#include "base/invariant.h"
 #include "format/envelope.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
 
 namespace {
 

@@ -2,9 +2,9 @@
 // within the body, offsets are dense, and what is taken for a body is laid out as the same bytes again.
 #include "format/records.h"
 
+#include "base/invariant.h"
 #include "format/fields.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
 
 namespace {
 

@@ -2,11 +2,11 @@
 // one is encoded as the same bytes again.
 #include "format/seal.h"
 
+#include "base/invariant.h"
 #include "format/crc.h"
 #include "format/envelope.h"
 #include "format/fields.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
 
 namespace {
 

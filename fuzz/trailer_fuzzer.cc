@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "base/invariant.h"
 #include "format/crc.h"
 #include "format/fields.h"
 #include "fuzz/input.h"
-#include "result/invariant.h"
 
 namespace {
 

@@ -3,32 +3,21 @@
 
 #include <cstdint>
 
-#include "chain/request.h"
+#include "protocol/request.h"
 
 namespace varve::sim {
 
 struct Call {
   /// What the actor wants the reply for.
-  enum class Purpose : std::uint8_t {
-    takeover,
-    put,
-    look,
-    checkpoint,
-    survey,
-    locate,
-    sweep,
-    drop,
-    read,
-    ask
-  };
+  enum class Purpose : std::uint8_t { takeover, put, look, checkpoint, scan, locate, sweep, drop, read, ask };
   Purpose purpose = Purpose::takeover;
-  chain::Request request;
+  protocol::Request request;
   std::uint64_t round = 0;  ///< replies to an earlier round of the same purpose are late: not wanted
   bool there = false;       ///< to the store that is mirrored to
 };
 
 /// What a courier would not try again for.
-[[nodiscard]] inline bool is_an_answer(const chain::Reply& reply) {
+[[nodiscard]] inline bool is_an_answer(const protocol::Reply& reply) {
   if (!reply.error) return true;
   const Code code = reply.error->code();
   return code != Code::unavailable && code != Code::timed_out;

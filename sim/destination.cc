@@ -99,8 +99,8 @@ void Destination::check_copied(Seq begins, Seq anchor) {
 void Destination::check() {
   const bool known = promoted() || !vague();
   if (!known) return;
-  log.page = chain::page_limit;
-  const Result<chain::TailView> view = chain::run(log, chain::Survey({.want_history = true}));
+  log.page = protocol::page_limit;
+  const Result<protocol::LogState> view = protocol::run(log, protocol::RecoveryScan({.want_history = true}));
   if (!view) return violated("a survey of it, at rest, says: " + view.error().message());
   if (promoted()) {
     if (view->mirror) return violated("it is a mirror again after its promotion");

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "chain/test_log.h"
 #include "sim/oracle.h"
+#include "testing/test_log.h"
 
 namespace varve::sim {
 
@@ -19,7 +19,7 @@ class Destination {
   /// The source's chain is `source`'s, and goes on.
   Destination(Oracle& source, bool keeps) : source_(source), keeps_(keeps) {}
 
-  chain::TestLog log;
+  protocol::TestLog log;
   std::vector<std::vector<std::byte>> old_checkpoints;
 
   /// What the source stores, first in its place.

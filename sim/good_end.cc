@@ -55,7 +55,7 @@ void Simulation::source_comes_to_a_good_end() {
 void Simulation::owner_comes_to_a_good_end(std::size_t last) {
   const bool there = actors_[last].there;
   Oracle& truth = oracle(there);
-  chain::AppenderOptions options;
+  protocol::AppenderOptions options;
   options.retry = {.first_ms = 5, .most_ms = 100};
   open_writer(last, options);
   collect(last);
@@ -87,7 +87,7 @@ void Simulation::owner_comes_to_a_good_end(std::size_t last) {
 
 // Everything that should be there is; below the trim point, only seals that may still be needed.
 void Simulation::check_leftovers(bool there) {
-  const chain::TestLog& log = there ? there_->log : log_;
+  const protocol::TestLog& log = there ? there_->log : log_;
   Oracle& truth = oracle(there);
   for (const auto& [seq, header] : truth.chain()) {
     if (there && !there_->ever(seq)) continue;  // the mirror began behind it

@@ -2,59 +2,59 @@
 
 #include <algorithm>
 
-#include "chain/locate.h"
-#include "inspect/object_check.h"
+#include "format/object_check.h"
+#include "protocol/locate.h"
 
 namespace varve::sim {
 
-using chain::CopyCommand;
-using chain::Reply;
-using chain::Request;
-using chain::TailView;
 using format::Header;
 using format::Kind;
+using protocol::CopyCommand;
+using protocol::LogState;
+using protocol::Reply;
+using protocol::Request;
 using Purpose = Call::Purpose;
 
 namespace {
-// As src/mirror/copying.cc.
+// As src/replicate/replicator.cc.
 constexpr std::uint32_t doubts_max = 3;
-// As src/mirror/beginning.cc.
+// As src/replicate/resume_point.cc.
 constexpr std::uint32_t most_when_cut_off = 16;
 }  // namespace
 
-void Mirror::start() { survey(Stage::source, false); }
+void Mirror::start() { scan(Stage::source, false); }
 
 void Mirror::ask(Stage stage, bool there, Request request) {
   stage_ = stage;
   calls_.push_back({Purpose::ask, std::move(request), ++round_, there});
 }
 
-void Mirror::survey(Stage stage, bool there) {
+void Mirror::scan(Stage stage, bool there) {
   stage_ = stage;
-  survey_.emplace(chain::Survey::Options{.want_history = true});
+  scan_.emplace(protocol::RecoveryScan::Options{.want_history = true});
   ++round_;
-  for (Request& request : survey_->start())
-    calls_.push_back({Purpose::survey, std::move(request), round_, there});
+  for (Request& request : scan_->start())
+    calls_.push_back({Purpose::scan, std::move(request), round_, there});
 }
 
 void Mirror::on(const Call& call, const Reply& reply, std::uint64_t now_ms) {
   if (over()) return;
   switch (call.purpose) {
-    case Purpose::survey: {
-      if (!survey_ || call.round != round_) break;
-      for (Request& more : survey_->on(reply))
-        calls_.push_back({Purpose::survey, std::move(more), round_, call.there});
-      if (survey_->done()) on_survey(now_ms);
+    case Purpose::scan: {
+      if (!scan_ || call.round != round_) break;
+      for (Request& more : scan_->on(reply))
+        calls_.push_back({Purpose::scan, std::move(more), round_, call.there});
+      if (scan_->done()) on_survey(now_ms);
       break;
     }
     case Purpose::ask:
-      if (call.round == round_ && !survey_) on_answer(reply, now_ms);
+      if (call.round == round_ && !scan_) on_answer(reply, now_ms);
       break;
     case Purpose::put:
       mirroring_->on_put(reply.seq, reply.error, now_ms);
       break;
     case Purpose::look:
-      mirroring_->on_look(reply.seq, chain::header_in(reply), now_ms);
+      mirroring_->on_look(reply.seq, protocol::header_in(reply), now_ms);
       break;
     case Purpose::checkpoint:
       mirroring_->on_checkpoint(reply.error, now_ms);
@@ -72,13 +72,13 @@ void Mirror::on(const Call& call, const Reply& reply, std::uint64_t now_ms) {
 }
 
 void Mirror::on_survey(std::uint64_t now_ms) {
-  Result<TailView> view = survey_->result();
-  survey_.reset();
+  Result<LogState> view = scan_->result();
+  scan_.reset();
   if (view && !view->exists) view = Error(Code::not_found, "there is no log");
   on_view(view, now_ms);
 }
 
-void Mirror::on_view(const Result<TailView>& view, std::uint64_t now_ms) {
+void Mirror::on_view(const Result<LogState>& view, std::uint64_t now_ms) {
   if (stage_ == Stage::whole) return on_whole(view);
   if (!view) return fail(view.error());
   view_ = *view;
@@ -110,7 +110,7 @@ void Mirror::on_answer(const Reply& reply, std::uint64_t now_ms) {
     case Stage::named:
       return on_named(reply);
     case Stage::begun: {
-      const Result<Header> there = chain::header_in(reply);
+      const Result<Header> there = protocol::header_in(reply);
       if (!there) return fail(there.error());
       ours_ = *there;
       return anew();
@@ -168,7 +168,7 @@ void Mirror::next_of_cut_off() {
 }
 
 void Mirror::on_each(const Reply& reply) {
-  const Result<Header> header = chain::header_in(reply);
+  const Result<Header> header = protocol::header_in(reply);
   if (!header && !reply.is(Code::not_found)) return fail(header.error());
   if (header && (header->has(format::flag::promoted) || header->seq > view_.lowest_live()))
     return fail({Code::fenced, "the destination does not say of itself that it is a mirror"});
@@ -176,16 +176,16 @@ void Mirror::on_each(const Reply& reply) {
 }
 
 void Mirror::on_named(const Reply& reply) {
-  if (reply.is(Code::not_found)) return survey(Stage::whole, true);
-  const Result<Header> named = chain::header_in(reply);
+  if (reply.is(Code::not_found)) return scan(Stage::whole, true);
+  const Result<Header> named = protocol::header_in(reply);
   if (!named) return fail(named.error());
-  const auto next = step(chain::position_of(*named), *named);
+  const auto next = step(protocol::position_of(*named), *named);
   if (!next) return fail(next.error());
-  if (next->seq < view_.lowest_live()) return survey(Stage::whole, true);
+  if (next->seq < view_.lowest_live()) return scan(Stage::whole, true);
   go_on_from(*named);
 }
 
-void Mirror::on_whole(const Result<TailView>& view) {
+void Mirror::on_whole(const Result<LogState>& view) {
   if (view && view->newest_promotion()) return fail({Code::foreign, "the destination was promoted"});
   if (view) return go_on_from(view->newest_owned);
   if (view.error().code() != Code::corruption || known_->mirror->keeps) return fail(view.error());
@@ -197,7 +197,7 @@ void Mirror::anew() {
 }
 
 void Mirror::on_first(const Reply& reply) {
-  const Result<Header> first = chain::header_in(reply);
+  const Result<Header> first = protocol::header_in(reply);
   if (!first) return fail(first.error());
   if (first->seq != view_.lowest_live() || first->has(format::flag::ahead))
     return fail({Code::corruption, "another object is where the source begins"});
@@ -208,7 +208,7 @@ void Mirror::on_first(const Reply& reply) {
 }
 
 void Mirror::on_seal(const Reply& reply) {
-  const Result<Header> seal = chain::header_in(reply);
+  const Result<Header> seal = protocol::header_in(reply);
   if (!seal) return fail(seal.error());
   const bool sound = seal->kind == Kind::seal && format::decode_seal(reply.bytes, *seal);
   if (!sound || seal->seq != first_->epoch || seal->writer_id != first_->writer_id)
@@ -224,7 +224,8 @@ void Mirror::put_seal() {
 }
 
 void Mirror::begin() {
-  chain::MirroringStart start{.next = chain::position_of(*first_), .history = view_.history, .state = {}};
+  protocol::MirroringStart start{
+      .next = protocol::position_of(*first_), .history = view_.history, .state = {}};
   start.state.begins_offset = view_.start_offset();
   start.state.keeps = options_.keeps;
   mirroring_.emplace(std::move(start), options_.mirroring);
@@ -237,25 +238,25 @@ void Mirror::go_on_from(const Header& ours) {
 }
 
 void Mirror::on_theirs(const Reply& reply) {
-  const Result<Header> theirs = chain::header_in(reply);
+  const Result<Header> theirs = protocol::header_in(reply);
   const bool gone = reply.is(Code::not_found);
   if (!theirs && !gone) return fail(theirs.error());
   if (ours_->seq < view_.lowest_live()) return go_on();
-  if (gone) return survey(Stage::gone, false);
+  if (gone) return scan(Stage::gone, false);
   if (*theirs != *ours_) return fail({Code::foreign, "source and destination part"});
   go_on();
 }
 
 void Mirror::go_on() {
-  const auto next = step(chain::position_of(*ours_), *ours_);
+  const auto next = step(protocol::position_of(*ours_), *ours_);
   if (!next) return fail(next.error());
   if (next->seq < view_.lowest_live()) return fail(trimmed_past());
-  mirroring_.emplace(chain::MirroringStart{.next = *next,
-                                           .history = view_.history,
-                                           .state = *known_->mirror,
-                                           .anchor = ours_->seq,
-                                           .anchor_is_said = ours_->seq == known_->anchor,
-                                           .swept_below = known_->swept_below},
+  mirroring_.emplace(protocol::MirroringStart{.next = *next,
+                                              .history = view_.history,
+                                              .state = *known_->mirror,
+                                              .anchor = ours_->seq,
+                                              .anchor_is_said = ours_->seq == known_->anchor,
+                                              .swept_below = known_->swept_below},
                      options_.mirroring);
   stage_ = Stage::room;
 }
@@ -271,14 +272,14 @@ void Mirror::read() {
 }
 
 void Mirror::on_object(const Reply& reply, std::uint64_t now_ms) {
-  if (reply.is(Code::not_found)) return survey(Stage::at_hole, false);
-  const Result<Header> header = chain::header_in(reply);
+  if (reply.is(Code::not_found)) return scan(Stage::at_hole, false);
+  const Result<Header> header = protocol::header_in(reply);
   if (!header) return doubt(header.error());
   if (const auto next = step(mirroring_->next(), *header); !next) return doubt(next.error());
-  const auto check = inspect_log::check_object(reply.bytes, *header);
+  const auto check = maintain::check_object(reply.bytes, *header);
   if (!check.damage.empty()) return doubt({Code::corruption, check.damage.front()});
   object_ = reply.bytes;
-  if (header->kind == Kind::seal) return survey(Stage::seal_asked, false);
+  if (header->kind == Kind::seal) return scan(Stage::seal_asked, false);
   offer(now_ms);
 }
 
@@ -292,13 +293,13 @@ void Mirror::offer(std::uint64_t now_ms) {
 
 void Mirror::doubt(Error what) {
   doubted_ = std::move(what);
-  survey(Stage::doubt, false);
+  scan(Stage::doubt, false);
 }
 
 // The tail; or what is missing, or does not fit, is asked for again.
-void Mirror::on_standing(const TailView& view) {
+void Mirror::on_standing(const LogState& view) {
   const bool nothing_there = stage_ == Stage::at_hole;
-  if (nothing_there && standing_of(mirroring_->next(), view) == chain::Standing::at_tail) {
+  if (nothing_there && reader_status(mirroring_->next(), view) == protocol::ReaderStatus::at_tail) {
     stage_ = Stage::room;
     doubts_ = 0;
     waits_ = true;
@@ -333,10 +334,10 @@ bool Mirror::caught_up() const {
 void Mirror::sweep() {
   if (sweep_ || mirroring_->sweep_below() <= mirroring_->swept_below()) return;
   sweeping_below_ = mirroring_->sweep_below();
-  sweep_.emplace(chain::SweepPlan{.from = mirroring_->swept_below(),
-                                  .below = sweeping_below_,
-                                  .history = mirroring_->history(),
-                                  .forget_seals_before_unix_ms = {}});
+  sweep_.emplace(protocol::SweepPlan{.from = mirroring_->swept_below(),
+                                     .below = sweeping_below_,
+                                     .history = mirroring_->history(),
+                                     .forget_seals_before_unix_ms = {}});
   for (Request& request : sweep_->start()) calls_.push_back({Purpose::sweep, std::move(request), 0, true});
 }
 

@@ -1,5 +1,5 @@
 // A mirror in the simulation: the real mirroring, surveys and sweep, put together as the library's mirror
-// puts them together (src/mirror), without its threads. It begins, or goes on; reads the source's chain
+// puts them together (src/replicate), without its threads. It begins, or goes on; reads the source's chain
 // object by object; and is over when something ends it.
 #pragma once
 
@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "chain/mirroring.h"
-#include "chain/survey.h"
-#include "chain/sweep.h"
+#include "protocol/mirroring.h"
+#include "protocol/recovery_scan.h"
+#include "protocol/sweep.h"
 #include "sim/call.h"
 
 namespace varve::sim {
@@ -19,13 +19,13 @@ namespace varve::sim {
 class Mirror {
  public:
   struct Options {
-    chain::MirroringOptions mirroring;
+    protocol::MirroringOptions mirroring;
     bool keeps = false;
   };
   explicit Mirror(Options options) : options_(options) {}
 
   void start();
-  void on(const Call& call, const chain::Reply& reply, std::uint64_t now_ms);
+  void on(const Call& call, const protocol::Reply& reply, std::uint64_t now_ms);
   void tick(std::uint64_t now_ms);
   [[nodiscard]] std::vector<Call> take_calls() { return std::exchange(calls_, {}); }
   [[nodiscard]] std::optional<std::uint64_t> next_tick_ms() const;
@@ -40,7 +40,7 @@ class Mirror {
 
   /// All that the source had when it was first looked at is copied, and the checkpoint knows.
   [[nodiscard]] bool caught_up() const;
-  [[nodiscard]] const std::optional<chain::Mirroring>& mirroring() const { return mirroring_; }
+  [[nodiscard]] const std::optional<protocol::Mirroring>& mirroring() const { return mirroring_; }
 
  private:
   enum class Stage : std::uint8_t {
@@ -64,27 +64,27 @@ class Mirror {
     doubt,       // what came does not fit: was the source trimmed past it?
   };
 
-  void ask(Stage stage, bool there, chain::Request request);
-  void survey(Stage stage, bool there);
+  void ask(Stage stage, bool there, protocol::Request request);
+  void scan(Stage stage, bool there);
   void on_survey(std::uint64_t now_ms);
-  void on_view(const Result<chain::TailView>& view, std::uint64_t now_ms);
-  void on_answer(const chain::Reply& reply, std::uint64_t now_ms);
-  void on_checkpoint(const chain::Reply& reply);
-  void on_emptiness(const chain::Reply& reply);
+  void on_view(const Result<protocol::LogState>& view, std::uint64_t now_ms);
+  void on_answer(const protocol::Reply& reply, std::uint64_t now_ms);
+  void on_checkpoint(const protocol::Reply& reply);
+  void on_emptiness(const protocol::Reply& reply);
   void next_of_cut_off();
-  void on_each(const chain::Reply& reply);
-  void on_named(const chain::Reply& reply);
-  void on_whole(const Result<chain::TailView>& view);
-  void on_first(const chain::Reply& reply);
-  void on_seal(const chain::Reply& reply);
+  void on_each(const protocol::Reply& reply);
+  void on_named(const protocol::Reply& reply);
+  void on_whole(const Result<protocol::LogState>& view);
+  void on_first(const protocol::Reply& reply);
+  void on_seal(const protocol::Reply& reply);
   void put_seal();
   void anew();
   void begin();
   void go_on_from(const format::Header& ours);
   void go_on();
-  void on_theirs(const chain::Reply& reply);
-  void on_object(const chain::Reply& reply, std::uint64_t now_ms);
-  void on_standing(const chain::TailView& view);
+  void on_theirs(const protocol::Reply& reply);
+  void on_object(const protocol::Reply& reply, std::uint64_t now_ms);
+  void on_standing(const protocol::LogState& view);
   void read();
   void doubt(Error what);
   void offer(std::uint64_t now_ms);
@@ -97,17 +97,17 @@ class Mirror {
   std::vector<Call> calls_;
   std::uint64_t round_ = 0;
   Stage stage_ = Stage::source;
-  std::optional<chain::Survey> survey_;
-  chain::TailView view_;  // of the source
-  Seq target_ = 0;        // its tail when it was looked at first
+  std::optional<protocol::RecoveryScan> scan_;
+  protocol::LogState view_;  // of the source
+  Seq target_ = 0;           // its tail when it was looked at first
   std::optional<format::Checkpoint> known_;
   std::vector<Seq> cut_off_;
   std::optional<format::Header> ours_;   // to go on from; or what the destination has where the source begins
   std::optional<format::Header> first_;  // what the source begins with
   std::vector<std::byte> object_;        // about to be offered, or the first seal
-  std::optional<chain::Mirroring> mirroring_;
+  std::optional<protocol::Mirroring> mirroring_;
   std::map<Seq, std::vector<std::byte>> copies_;
-  std::optional<chain::Sweep> sweep_;
+  std::optional<protocol::Sweep> sweep_;
   Seq sweeping_below_ = 0;
   std::uint32_t doubts_ = 0;
   std::optional<Error> doubted_;

@@ -5,8 +5,8 @@
 
 namespace varve::sim {
 
-using chain::Reply;
-using chain::Request;
+using protocol::Reply;
+using protocol::Request;
 using Kind = Request::Kind;
 using Purpose = Call::Purpose;
 
@@ -110,7 +110,7 @@ void Simulation::send_read(Event event) {
 }
 
 Reply Simulation::apply(const Request& request, bool there) {
-  chain::TestLog& log = there ? there_->log : log_;
+  protocol::TestLog& log = there ? there_->log : log_;
   const auto removing = [&](Seq seq, const std::vector<std::byte>& object) {
     there ? there_->removing(seq, object) : oracle_.removing(seq, object);
   };
@@ -138,9 +138,9 @@ Reply Simulation::apply(const Request& request, bool there) {
 
 void Simulation::arrive(Event event) {
   Request& request = event.call.request;
-  chain::TestLog& log = event.call.there ? there_->log : log_;
+  protocol::TestLog& log = event.call.there ? there_->log : log_;
   log.page = faults_.strikes(Fault::short_page, random_) ? static_cast<std::uint32_t>(random_.between(1, 5))
-                                                         : chain::page_limit;
+                                                         : protocol::page_limit;
   event.reply = apply(request, event.call.there);
   if (!event.answered) return;
   event.time = now_ + delay();
@@ -187,7 +187,7 @@ void Simulation::answer(Event event) {
   Actor& actor = actors_[event.actor];
   if (event.life != actor.life) return;
   const Purpose purpose = event.call.purpose;
-  const bool by_courier = purpose == Purpose::takeover || purpose == Purpose::survey ||
+  const bool by_courier = purpose == Purpose::takeover || purpose == Purpose::scan ||
                           purpose == Purpose::locate || purpose == Purpose::read || purpose == Purpose::ask;
   if (by_courier && !is_an_answer(event.reply)) {
     now_ += 1;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "chain/test_log.h"
 #include "format/records.h"
+#include "testing/test_log.h"
 
 namespace varve::sim {
 
@@ -136,7 +136,7 @@ void Oracle::ended(const Header& header, WriteOutcome outcome) {
   if (outcome != WriteOutcome::unknown) fates_.emplace_back(header, outcome);
 }
 
-void Oracle::surveyed(const Moment& begun, const chain::TailView& view) {
+void Oracle::surveyed(const Moment& begun, const protocol::LogState& view) {
   if (!view.exists) {
     if (begun.tail != 0) violated("a survey did not see the log");
     return;
@@ -187,7 +187,7 @@ void Oracle::delivered(Seq seq, const std::vector<std::byte>& object, Offset fir
     std::uint64_t payload = 0;
     if ((*record)->payload.size() != sizeof(payload)) return violated("a record has changed its length");
     std::memcpy(&payload, (*record)->payload.data(), sizeof(payload));
-    if ((*record)->offset != offset || payload != chain::test_payload(truth.writer_id, offset))
+    if ((*record)->offset != offset || payload != protocol::test_payload(truth.writer_id, offset))
       return violated(fmt::format("the record at offset {} has changed", offset));
     ++offset;
   }
@@ -211,11 +211,11 @@ void Oracle::failed(const Error& error, bool damaged, const char* who) {
   }
 }
 
-void Oracle::standing(const chain::Position& at, chain::Standing standing, bool damaged) {
-  if (standing == chain::Standing::lost && !damaged)
+void Oracle::standing(const protocol::Position& at, protocol::ReaderStatus standing, bool damaged) {
+  if (standing == protocol::ReaderStatus::lost && !damaged)
     violated(fmt::format("a reader at offset {} was told that it is lost; the log ends at {}", at.offset,
                          next_offset_));
-  if (standing == chain::Standing::trimmed && at.offset >= start_offset_)
+  if (standing == protocol::ReaderStatus::trimmed && at.offset >= start_offset_)
     violated(fmt::format("a reader at offset {} was told that it is trimmed; the log starts at {}", at.offset,
                          start_offset_));
 }

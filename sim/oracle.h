@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "chain/locate.h"
-#include "chain/survey.h"
 #include "format/header.h"
+#include "protocol/locate.h"
+#include "protocol/recovery_scan.h"
 #include "sim/fingerprint.h"
 
 namespace varve::sim {
@@ -39,12 +39,12 @@ class Oracle {
     Offset start_offset = 0;
   };
   [[nodiscard]] Moment now() const { return {next_seq_, start_offset_}; }
-  void surveyed(const Moment& begun, const chain::TailView& view);
+  void surveyed(const Moment& begun, const protocol::LogState& view);
   /// A reader delivers `object`, which it found at `seq`, from record `first` on.
   void delivered(Seq seq, const std::vector<std::byte>& object, Offset first);
   /// A failure reached an actor: only what faults explain may. `damaged`: some of its reads were.
   void failed(const Error& error, bool damaged, const char* who);
-  void standing(const chain::Position& at, chain::Standing standing, bool damaged);
+  void standing(const protocol::Position& at, protocol::ReaderStatus standing, bool damaged);
 
   /// Everything that may still land has landed.
   void finish();

@@ -1,27 +1,27 @@
 #include "sim/promoter.h"
 
-#include "chain/test_log.h"
+#include "testing/test_log.h"
 
 namespace varve::sim {
 
-using chain::Purpose;
-using chain::Reply;
-using chain::Request;
+using protocol::Purpose;
+using protocol::Reply;
+using protocol::Request;
 
-void Promoter::start() { survey(Stage::plan, true); }
+void Promoter::start() { scan(Stage::plan, true); }
 
-void Promoter::survey(Stage stage, bool there) {
+void Promoter::scan(Stage stage, bool there) {
   stage_ = stage;
-  survey_.emplace(chain::Survey::Options{.want_history = true});
+  scan_.emplace(protocol::RecoveryScan::Options{.want_history = true});
   ++round_;
-  for (Request& each : survey_->start())
-    calls_.push_back({Call::Purpose::survey, std::move(each), round_, there});
+  for (Request& each : scan_->start())
+    calls_.push_back({Call::Purpose::scan, std::move(each), round_, there});
 }
 
 // Whose seal it will be is noted first, where no mirror copies it.
 void Promoter::take_over(Stage stage, bool there) {
   stage_ = stage;
-  writer_ = chain::test_id(options_.number + (there ? 0 : 1));
+  writer_ = protocol::test_id(options_.number + (there ? 0 : 1));
   noting_ = true;
   calls_.push_back(
       {Call::Purpose::ask, Request::make(Request::Kind::put_promotion, writer_), ++round_, true});
@@ -30,11 +30,11 @@ void Promoter::take_over(Stage stage, bool there) {
 void Promoter::claim() {
   const bool there = stage_ == Stage::promote;
   noting_ = false;
-  takeover_.emplace(chain::Claimant{.writer_id = writer_,
-                                    .new_log_id = {},
-                                    .host = "",
-                                    .must_exist = true,
-                                    .purpose = there ? Purpose::promote : Purpose::retire});
+  takeover_.emplace(protocol::Claimant{.writer_id = writer_,
+                                       .new_log_id = {},
+                                       .host = "",
+                                       .must_exist = true,
+                                       .purpose = there ? Purpose::promote : Purpose::retire});
   ++round_;
   for (Request& each : takeover_->start(1))
     calls_.push_back({Call::Purpose::takeover, std::move(each), round_, there});
@@ -60,21 +60,21 @@ void Promoter::on(const Call& call, const Reply& reply, std::uint64_t now_ms) {
     for (Request& each : takeover_->on(reply, 1))
       calls_.push_back({call.purpose, std::move(each), round_, call.there});
     if (!takeover_->done()) return;
-    const Result<chain::Ownership> ownership = takeover_->result();
+    const Result<protocol::Ownership> ownership = takeover_->result();
     takeover_.reset();
     return ownership ? on_owned(*ownership) : fail(ownership.error());
   }
-  for (Request& each : survey_->on(reply))
+  for (Request& each : scan_->on(reply))
     calls_.push_back({call.purpose, std::move(each), round_, call.there});
-  if (!survey_->done()) return;
-  const Result<chain::TailView> view = survey_->result();
-  survey_.reset();
+  if (!scan_->done()) return;
+  const Result<protocol::LogState> view = scan_->result();
+  scan_.reset();
   if (!view) return fail(view.error());
   if (!view->exists) return fail({Code::not_found, "there is no log"});
   on_view(*view);
 }
 
-void Promoter::on_view(const chain::TailView& view) {
+void Promoter::on_view(const protocol::LogState& view) {
   if (stage_ == Stage::source) {
     if (!view.retired()) return take_over(Stage::retire, false);
     stage_ = Stage::rest;  // by a promotion that was cut off: there is no other mirror
@@ -83,7 +83,7 @@ void Promoter::on_view(const chain::TailView& view) {
   }
   told_end_ = view.tail.offset;
   if (view.mirror)
-    return options_.source_at_hand ? survey(Stage::source, false) : take_over(Stage::promote, true);
+    return options_.source_at_hand ? scan(Stage::source, false) : take_over(Stage::promote, true);
   if (!view.newest_promotion()) return fail({Code::invalid_argument, "there is nothing to promote"});
   if (!view.checkpoint || !view.checkpoint->mirror) {
     done_ = true;
@@ -97,7 +97,7 @@ void Promoter::on_view(const chain::TailView& view) {
   put_checkpoint(checkpoint);
 }
 
-void Promoter::on_owned(const chain::Ownership& ownership) {
+void Promoter::on_owned(const protocol::Ownership& ownership) {
   if (stage_ == Stage::retire) {
     stage_ = Stage::rest;
     mirror_.emplace(options_.mirror);

@@ -1,5 +1,5 @@
-// Somebody who promotes a mirror in the simulation, as `varve promote` does (src/mirror/promotion.cc): with
-// the source sealed first, or without it. Cut off, the next one goes on.
+// Somebody who promotes a mirror in the simulation, as `varve promote` does (src/replicate/promotion.cc):
+// with the source sealed first, or without it. Cut off, the next one goes on.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "chain/takeover.h"
+#include "protocol/takeover.h"
 #include "sim/call.h"
 #include "sim/mirror.h"
 
@@ -23,7 +23,7 @@ class Promoter {
   explicit Promoter(Options options) : options_(options) {}
 
   void start();
-  void on(const Call& call, const chain::Reply& reply, std::uint64_t now_ms);
+  void on(const Call& call, const protocol::Reply& reply, std::uint64_t now_ms);
   void tick(std::uint64_t now_ms);
   [[nodiscard]] std::vector<Call> take_calls();
   [[nodiscard]] std::optional<std::uint64_t> next_tick_ms() const;
@@ -35,16 +35,16 @@ class Promoter {
   [[nodiscard]] bool damaged() const { return damaged_; }
   /// The destination's end as it was told before: no more than what lies behind it is given up.
   [[nodiscard]] Offset told_end() const { return told_end_; }
-  [[nodiscard]] const std::optional<chain::Ownership>& owned() const { return owned_; }
+  [[nodiscard]] const std::optional<protocol::Ownership>& owned() const { return owned_; }
 
  private:
   enum class Stage : std::uint8_t { plan, source, retire, rest, promote, checkpoint };
 
-  void survey(Stage stage, bool there);
+  void scan(Stage stage, bool there);
   void take_over(Stage stage, bool there);
   void claim();
-  void on_view(const chain::TailView& view);
-  void on_owned(const chain::Ownership& ownership);
+  void on_view(const protocol::LogState& view);
+  void on_owned(const protocol::Ownership& ownership);
   void rest();
   void put_checkpoint(const format::Checkpoint& checkpoint);
   void fail(Error error) { error_ = std::move(error); }
@@ -53,10 +53,10 @@ class Promoter {
   Stage stage_ = Stage::plan;
   std::vector<Call> calls_;
   std::uint64_t round_ = 0;
-  std::optional<chain::Survey> survey_;
-  std::optional<chain::Takeover> takeover_;
+  std::optional<protocol::RecoveryScan> scan_;
+  std::optional<protocol::Takeover> takeover_;
   std::optional<Mirror> mirror_;
-  std::optional<chain::Ownership> owned_;
+  std::optional<protocol::Ownership> owned_;
   Offset told_end_ = 0;
   format::Id writer_;
   bool noting_ = false;  // which writer seals

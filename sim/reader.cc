@@ -6,10 +6,10 @@
 
 namespace varve::sim {
 
-using chain::Reply;
-using chain::Request;
-using chain::Standing;
 using format::Header;
+using protocol::ReaderStatus;
+using protocol::Reply;
+using protocol::Request;
 using Purpose = Call::Purpose;
 
 namespace {
@@ -29,7 +29,7 @@ std::optional<Error> damage_in(const std::vector<std::byte>& object, const Heade
 
 }  // namespace
 
-void Reader::ask(Purpose purpose, chain::Requests requests) {
+void Reader::ask(Purpose purpose, protocol::Requests requests) {
   for (Request& request : requests) calls_.push_back({purpose, std::move(request)});
 }
 
@@ -38,10 +38,10 @@ void Reader::fail(const Error& error, Oracle& oracle) {
   error_ = error;
 }
 
-void Reader::survey(Oracle& oracle) {
+void Reader::scan(Oracle& oracle) {
   survey_begun_ = oracle.now();
-  survey_.emplace(chain::Survey::Options{.want_history = true});
-  ask(Purpose::survey, survey_->start());
+  scan_.emplace(protocol::RecoveryScan::Options{.want_history = true});
+  ask(Purpose::scan, scan_->start());
 }
 
 void Reader::poll() {
@@ -52,7 +52,7 @@ void Reader::poll() {
 void Reader::on(const Call& call, const Reply& reply, Oracle& oracle) {
   if (over()) return;
   switch (call.purpose) {
-    case Purpose::survey:
+    case Purpose::scan:
       return on_survey(reply, oracle);
     case Purpose::locate:
       return on_locate(&reply, oracle);
@@ -64,13 +64,13 @@ void Reader::on(const Call& call, const Reply& reply, Oracle& oracle) {
 }
 
 void Reader::on_survey(const Reply& reply, Oracle& oracle) {
-  if (!survey_) return;
-  ask(Purpose::survey, survey_->on(reply));
-  if (!survey_->done()) return;
-  const Result<chain::TailView> found = survey_->result();
-  survey_.reset();
+  if (!scan_) return;
+  ask(Purpose::scan, scan_->on(reply));
+  if (!scan_->done()) return;
+  const Result<protocol::LogState> found = scan_->result();
+  scan_.reset();
   if (!found) return fail(found.error(), oracle);
-  const chain::TailView& view = *found;
+  const protocol::LogState& view = *found;
   if (!damaged_) oracle.surveyed(survey_begun_, view);
   if (!view.exists) return fail({Code::not_found, "no log"}, oracle);
   if (!at_) {
@@ -78,29 +78,29 @@ void Reader::on_survey(const Reply& reply, Oracle& oracle) {
         std::clamp(from_.value_or(view.start_offset()), view.start_offset(), view.tail.offset);
     return locate(view, from, oracle);
   }
-  const Standing standing = chain::standing_of(*at_, view);
+  const ReaderStatus standing = protocol::reader_status(*at_, view);
   oracle.standing(*at_, standing, damaged_);
   switch (standing) {
-    case Standing::at_tail:
+    case ReaderStatus::at_tail:
       waits_ = true;
       return;
-    case Standing::look_again:
+    case ReaderStatus::look_again:
       if (++looks_ >= most_looks) {
         return fail(
             mismatch_.value_or(Error(Code::corruption, fmt::format("object {} is missing", at_->seq))),
             oracle);
       }
       return read();
-    case Standing::relocate:
+    case ReaderStatus::relocate:
       return locate(view, at_->offset, oracle);
-    case Standing::trimmed:
+    case ReaderStatus::trimmed:
       return locate(view, view.start_offset(), oracle);
-    case Standing::lost:
+    case ReaderStatus::lost:
       return fail({Code::corruption, "what was read is not in the log any more"}, oracle);
   }
 }
 
-void Reader::locate(const chain::TailView& view, Offset target, Oracle& oracle) {
+void Reader::locate(const protocol::LogState& view, Offset target, Oracle& oracle) {
   delivered_ = target;
   locate_.emplace(view, target);
   ask(Purpose::locate, locate_->start());
@@ -111,11 +111,11 @@ void Reader::on_locate(const Reply* reply, Oracle& oracle) {
   if (!locate_) return;
   if (reply != nullptr) ask(Purpose::locate, locate_->on(*reply));
   if (!locate_->done()) return;
-  const Result<chain::Position> place = locate_->result();
+  const Result<protocol::Position> place = locate_->result();
   locate_.reset();
   if (!place) {
     // Trimmed away meanwhile, most likely: the next survey says. That may not go on for ever.
-    if (place.error().code() == Code::not_found && ++looks_ < most_looks * 4) return survey(oracle);
+    if (place.error().code() == Code::not_found && ++looks_ < most_looks * 4) return scan(oracle);
     return fail({Code::corruption, place.error().message()}, oracle);
   }
   at_ = *place;
@@ -125,16 +125,16 @@ void Reader::on_locate(const Reply* reply, Oracle& oracle) {
 void Reader::read() { ask(Purpose::read, {Request::make(Request::Kind::get_object, at_->seq)}); }
 
 void Reader::on_object(const Reply& reply, Oracle& oracle) {
-  const Result<Header> header = chain::header_in(reply);
+  const Result<Header> header = protocol::header_in(reply);
   mismatch_.reset();
   if (!header) {
     if (!reply.is(Code::not_found)) mismatch_ = header.error();
-    return survey(oracle);
+    return scan(oracle);
   }
-  const Result<chain::Position> next = chain::step(*at_, *header);
+  const Result<protocol::Position> next = protocol::step(*at_, *header);
   if (!next) {
     mismatch_ = next.error();
-    return survey(oracle);
+    return scan(oracle);
   }
   if (const std::optional<Error> damage = damage_in(reply.bytes, *header)) return fail(*damage, oracle);
   if (header->kind == format::Kind::data && next->offset > delivered_) {

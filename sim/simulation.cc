@@ -6,8 +6,8 @@
 
 namespace varve::sim {
 
-using chain::Reply;
-using chain::Request;
+using protocol::Reply;
+using protocol::Request;
 using Kind = Request::Kind;
 using Purpose = Call::Purpose;
 
@@ -117,7 +117,7 @@ void Simulation::act(std::size_t index) {
   act_as_reader(index);
 }
 
-void Simulation::open_writer(std::size_t index, const chain::AppenderOptions& options) {
+void Simulation::open_writer(std::size_t index, const protocol::AppenderOptions& options) {
   Actor& actor = actors_[index];
   end_life(actor);
   actor.writer.emplace(Writer::Options{.number = ++writers_born_,
@@ -130,7 +130,7 @@ void Simulation::act_as_writer(std::size_t index) {
   Actor& actor = actors_[index];
   if (!actor.writer || actor.writer->over()) {
     if (random_.below(8) != 0) return;
-    chain::AppenderOptions options;
+    protocol::AppenderOptions options;
     options.give_up_ms = random_.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random_.between(50, 1000));
     options.checkpoint_every_objects = static_cast<std::uint32_t>(random_.below(6));
     options.retry = {.first_ms = 5, .most_ms = 100};

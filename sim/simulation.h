@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "chain/test_log.h"
 #include "sim/destination.h"
 #include "sim/faults.h"
 #include "sim/mirror.h"
@@ -17,6 +16,7 @@
 #include "sim/promoter.h"
 #include "sim/reader.h"
 #include "sim/writer.h"
+#include "testing/test_log.h"
 
 namespace varve::sim {
 
@@ -58,7 +58,7 @@ class Simulation {
     std::size_t actor = 0;
     std::uint64_t life = 0;  ///< of the actor; an answer to an earlier one is nobody's
     Call call = {};
-    chain::Reply reply = {};
+    protocol::Reply reply = {};
     bool answered = true;  ///< arrive: a reply is wanted
     bool damaged = false;
     bool operator<(const Event& other) const {
@@ -94,7 +94,7 @@ class Simulation {
   void send_write(Event event);
   void send_read(Event event);
   void collect(std::size_t actor);
-  chain::Reply apply(const chain::Request& request, bool there);
+  protocol::Reply apply(const protocol::Request& request, bool there);
   void arrive(Event event);
   void list_rest(Event event);
   void answer(Event event);
@@ -105,7 +105,7 @@ class Simulation {
   void act_as_writer(std::size_t actor);
   void act_as_reader(std::size_t actor);
   void disturb_checkpoint();
-  void open_writer(std::size_t actor, const chain::AppenderOptions& options);
+  void open_writer(std::size_t actor, const protocol::AppenderOptions& options);
   void end_life(Actor& actor);
 
   // Mirror and promotion. --------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class Simulation {
   Random random_;
   Faults faults_;
   Oracle oracle_;
-  chain::TestLog log_;
+  protocol::TestLog log_;
   std::optional<Destination> there_;
   std::vector<std::vector<std::byte>> old_checkpoints_;
   std::vector<Event> events_;  // a heap

@@ -2,15 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "chain/test_log.h"
+#include "testing/test_log.h"
 
 namespace varve::sim {
 
-using chain::Command;
-using chain::Reply;
-using chain::Request;
-using chain::Requests;
 using format::Header;
+using protocol::Command;
+using protocol::Reply;
+using protocol::Request;
+using protocol::Requests;
 using Purpose = Call::Purpose;
 
 Writer::Writer(Options options) : options_(options) {}
@@ -20,11 +20,11 @@ void Writer::ask(Purpose purpose, Requests requests) {
 }
 
 void Writer::open(Oracle& /*oracle*/) {
-  takeover_.emplace(chain::Claimant{.writer_id = chain::test_id(options_.number),
-                                    .new_log_id = chain::test_id(1'000'000 + options_.number),
-                                    .new_window = options_.window,
-                                    .host = "",
-                                    .pid = 0});
+  takeover_.emplace(protocol::Claimant{.writer_id = protocol::test_id(options_.number),
+                                       .new_log_id = protocol::test_id(1'000'000 + options_.number),
+                                       .new_window = options_.window,
+                                       .host = "",
+                                       .pid = 0});
   ask(Purpose::takeover, takeover_->start(1));
 }
 
@@ -38,13 +38,13 @@ void Writer::on(const Call& call, const Reply& reply, std::uint64_t now_ms, Orac
       if (appender_) appender_->on_put(reply.seq, reply.error, now_ms);
       break;
     case Purpose::look:
-      if (appender_) appender_->on_look(reply.seq, chain::header_in(reply), now_ms);
+      if (appender_) appender_->on_look(reply.seq, protocol::header_in(reply), now_ms);
       break;
     case Purpose::checkpoint:
       if (appender_) appender_->on_checkpoint(!reply.error);
       break;
-    case Purpose::survey:
-      if (survey_ && call.round == round_) on_survey(reply, oracle);
+    case Purpose::scan:
+      if (scan_ && call.round == round_) on_survey(reply, oracle);
       break;
     case Purpose::locate:
       if (locate_ && call.round == round_) on_locate(reply, oracle);
@@ -71,7 +71,7 @@ void Writer::on_takeover(const Reply& reply, std::uint64_t /*now_ms*/, Oracle& o
   if (!is_an_answer(reply)) return oracle.violated("a courier's retry reached the machine");
   ask(Purpose::takeover, takeover_->on(reply, 1));
   if (!takeover_->done()) return;
-  const Result<chain::Ownership> ownership = takeover_->result();
+  const Result<protocol::Ownership> ownership = takeover_->result();
   takeover_.reset();
   if (!ownership) {
     oracle.failed(ownership.error(), damaged_, "an opener");
@@ -81,13 +81,13 @@ void Writer::on_takeover(const Reply& reply, std::uint64_t /*now_ms*/, Oracle& o
   own(*ownership);
 }
 
-void Writer::own(const chain::Ownership& ownership) {
+void Writer::own(const protocol::Ownership& ownership) {
   appender_.emplace(ownership, options_.appender);
   newest_ = ownership.seal;
   next_acknowledged_ = ownership.next.seq;
   if (!ownership.leftovers.empty()) {
     Request request = Request::make(Request::Kind::remove);
-    for (const chain::ListedSeq& leftover : ownership.leftovers) request.seqs.push_back(leftover.seq);
+    for (const protocol::ListedSeq& leftover : ownership.leftovers) request.seqs.push_back(leftover.seq);
     calls_.push_back({Purpose::drop, std::move(request), round_});
   }
   begin_sweep(ownership.swept_below);
@@ -96,17 +96,17 @@ void Writer::own(const chain::Ownership& ownership) {
 void Writer::begin_sweep(Seq from) {
   if (from >= appender_->durable_lowest_live()) return;
   sweeping_below_ = appender_->durable_lowest_live();
-  sweep_.emplace(chain::SweepPlan{.from = from,
-                                  .below = sweeping_below_,
-                                  .history = appender_->history(),
-                                  .forget_seals_before_unix_ms = {}});
+  sweep_.emplace(protocol::SweepPlan{.from = from,
+                                     .below = sweeping_below_,
+                                     .history = appender_->history(),
+                                     .forget_seals_before_unix_ms = {}});
   ++round_;
   ask(Purpose::sweep, sweep_->start());
   if (sweep_->done()) sweep_.reset();
 }
 
 void Writer::append(std::uint32_t records, bool closing, std::uint64_t now_ms, Oracle& oracle) {
-  newest_ = appender_->submit(chain::test_batch(records, closing), 1, now_ms);
+  newest_ = appender_->submit(protocol::test_batch(records, closing), 1, now_ms);
   flights_.emplace(newest_.seq, newest_);
   carry_out(now_ms, oracle);
 }
@@ -114,16 +114,16 @@ void Writer::append(std::uint32_t records, bool closing, std::uint64_t now_ms, O
 void Writer::trim(Offset before, Oracle& oracle) {
   trim_before_ = before;
   survey_begun_ = oracle.now();
-  survey_.emplace(chain::Survey::Options{.want_history = true});
+  scan_.emplace(protocol::RecoveryScan::Options{.want_history = true});
   ++round_;
-  ask(Purpose::survey, survey_->start());
+  ask(Purpose::scan, scan_->start());
 }
 
 void Writer::on_survey(const Reply& reply, Oracle& oracle) {
-  ask(Purpose::survey, survey_->on(reply));
-  if (!survey_->done()) return;
-  const Result<chain::TailView> view = survey_->result();
-  survey_.reset();
+  ask(Purpose::scan, scan_->on(reply));
+  if (!scan_->done()) return;
+  const Result<protocol::LogState> view = scan_->result();
+  scan_.reset();
   if (!view) return oracle.failed(view.error(), damaged_, "a trimmer");
   if (!damaged_) oracle.surveyed(survey_begun_, *view);
   locate_.emplace(*view, trim_before_);
@@ -135,7 +135,7 @@ void Writer::on_survey(const Reply& reply, Oracle& oracle) {
 void Writer::on_locate(const Reply& reply, Oracle& oracle) {
   if (!locate_->done()) ask(Purpose::locate, locate_->on(reply));
   if (!locate_->done()) return;
-  const Result<chain::Position> place = locate_->result();
+  const Result<protocol::Position> place = locate_->result();
   locate_.reset();
   if (!place) return oracle.failed(place.error(), damaged_, "a trimmer");
   if (trim_before_ <= appender_->start_offset()) return begin_sweep(0);  // finishes earlier ones
@@ -147,14 +147,14 @@ void Writer::on_locate(const Reply& reply, Oracle& oracle) {
 void Writer::carry_out(std::uint64_t now_ms, Oracle& oracle) {
   if (!appender_) return;
   if (trim_pending_ && appender_->trim_wants_object() && appender_->can_submit()) {
-    newest_ = appender_->submit(chain::test_batch(0), 1, now_ms);
+    newest_ = appender_->submit(protocol::test_batch(0), 1, now_ms);
     flights_.emplace(newest_.seq, newest_);
   }
   for (const Command& command : appender_->take_commands()) {
     switch (command.kind) {
       case Command::Kind::put: {
         Request request = Request::make(Request::Kind::put_object, command.seq);
-        request.body = chain::test_object(flights_.at(command.seq));
+        request.body = protocol::test_object(flights_.at(command.seq));
         calls_.push_back({Purpose::put, std::move(request), round_});
         break;
       }

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "bench/s3/put_path.h"
-#include "store/s3/signature.h"
+#include "object_store/s3/signature.h"
 
 namespace varve::bench::s3 {
 namespace {
@@ -53,9 +53,10 @@ class CurlPath final : public PutPath {
   CurlPath(const Bucket& bucket, std::unique_ptr<CURLM, MultiCloser> multi)
       : bucket_(bucket),
         host_(bucket.endpoint.substr(bucket.endpoint.find("://") + 3)),
-        signer_({.region = bucket.region}, {.access_key_id = bucket.access_key_id,
-                                            .secret_access_key = store::s3::Secret(bucket.secret_access_key),
-                                            .source = "bench"}),
+        signer_({.region = bucket.region},
+                {.access_key_id = bucket.access_key_id,
+                 .secret_access_key = object_store::s3::Secret(bucket.secret_access_key),
+                 .source = "bench"}),
         multi_(std::move(multi)) {}
 
   Result<PutFigures> run(const PutLoad& load) override {
@@ -114,9 +115,10 @@ class CurlPath final : public PutPath {
     lane.given = 0;
     lane.sent = Clock::now();
     CURL* const easy = lane.easy.get();
-    const store::s3::HttpRequest request{.method = store::s3::Method::put,
-                                         .path = fmt::format("/{}/{}{}", bucket_.name, load.prefix, next_++),
-                                         .headers = {{"if-none-match", "*"}}};
+    const object_store::s3::HttpRequest request{
+        .method = object_store::s3::Method::put,
+        .path = fmt::format("/{}/{}{}", bucket_.name, load.prefix, next_++),
+        .headers = {{"if-none-match", "*"}}};
     curl_easy_setopt(easy, CURLOPT_URL, (bucket_.endpoint + request.path).c_str());
     curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(load.body.data.size()));
     curl_slist* lines = curl_slist_append(nullptr, "Expect:");
@@ -142,7 +144,7 @@ class CurlPath final : public PutPath {
 
   const Bucket bucket_;
   const std::string host_;
-  store::s3::Signer signer_;
+  object_store::s3::Signer signer_;
   std::unique_ptr<CURLM, MultiCloser> multi_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   PutFigures figures_;

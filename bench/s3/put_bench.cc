@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "bench/s3/put_path.h"
-#include "store/blocking.h"
-#include "store/bytes.h"
+#include "object_store/blocking.h"
+#include "object_store/bytes.h"
 
 namespace varve::bench::s3 {
 namespace {
@@ -66,7 +66,7 @@ Bytes random_body(std::size_t bytes) {
   std::vector<std::uint64_t> words((bytes + 7) / 8);
   std::mt19937_64 random(1);
   std::generate(words.begin(), words.end(), std::ref(random));
-  return store::copy_bytes(std::as_bytes(std::span(words)).first(bytes));
+  return object_store::copy_bytes(std::as_bytes(std::span(words)).first(bytes));
 }
 
 struct Options {
@@ -129,7 +129,8 @@ class Bench {
     for (std::uint64_t i = 0; i < count; ++i) {
       keys.push_back(fmt::format("{}{}", prefix, i));
       if (keys.size() < 1000 && i + 1 < count) continue;
-      if (auto removed = store::remove_now(store_, std::exchange(keys, {})); !removed) return removed.error();
+      if (auto removed = object_store::remove_now(store_, std::exchange(keys, {})); !removed)
+        return removed.error();
     }
     return {};
   }

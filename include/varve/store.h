@@ -49,7 +49,7 @@ struct RemoveFailure {
 };
 
 /// An object store: flat names, whole immutable objects. Bring your own by implementing this; run
-/// the conformance suite (src/store/conformance.h) on it.
+/// the conformance suite (testing/conformance.h) on it.
 ///
 /// A log needs from it: read-after-write, list-after-write, and a create-if-absent that is atomic
 /// among all clients. Nothing else: no rename, no append, no compare-and-swap.

@@ -12,14 +12,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/recorder.h"
 #include "exporter/families.h"
-#include "metrics/recorder.h"
-#include "store/descriptor.h"
+#include "object_store/descriptor.h"
 
 namespace varve::exporter {
 namespace {
 
-using store::Descriptor;
+using object_store::Descriptor;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -61,7 +61,7 @@ nlohmann::json state_of(const Exporter& exporter) {
 std::unique_ptr<Exporter> started(ExporterOptions options = {}) { return Exporter::start(options).value(); }
 
 TEST(Families, AHistogramIsCumulativeAndInItsUnit) {
-  metrics::LatencyRecorder recorder;
+  base::LatencyRecorder recorder;
   recorder.record(80);
   recorder.record(900);
   recorder.record(1'000'000'000);

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include "courier/system.h"
+#include "log/system.h"
 
 namespace varve::exporter {
 
@@ -17,7 +17,7 @@ void look(const LogAddress& log, LogView& view) {
     return;
   }
   view.info = *std::move(info);
-  view.seen_unix_ms = courier::unix_ms();
+  view.seen_unix_ms = log::unix_ms();
   const Result<Cursors> cursors = Cursors::open(log);
   Result<std::vector<Cursor>> listed = cursors ? cursors->list() : cursors.error();
   if (listed) {

@@ -8,10 +8,10 @@
 #include <cstring>
 #include <new>
 
+#include "base/invariant.h"
+#include "base/mutant.h"
+#include "base/no_memory.h"
 #include "format/crc.h"
-#include "result/invariant.h"
-#include "result/no_memory.h"
-#include "result/plant.h"
 
 namespace varve::format {
 namespace {
@@ -126,7 +126,7 @@ class BlockReader {
       return true;
     }
     const std::size_t bytes = decompress(stored, out);
-    return bytes == out.size() || (bytes < out.size() && planted(Plant::block_length_trusted));
+    return bytes == out.size() || (bytes < out.size() && mutated(Mutant::block_length_trusted));
   }
 
  private:
@@ -168,7 +168,7 @@ Result<void> unpack(std::span<const std::byte> stored, const Header& header,
     const Extent at = stored_extent(blocks, {block, block + 1});
     const Extent to = body_extent(header, {block, block + 1});
     const auto bytes = stored.subspan(at.begin - extent.begin, at.end - at.begin);
-    if (crc32c(bytes) != blocks[block].crc && !planted(Plant::block_crc_unchecked))
+    if (crc32c(bytes) != blocks[block].crc && !mutated(Mutant::block_crc_unchecked))
       return damaged(block, "is damaged: wrong checksum");
     if (!reader.read(bytes, out.subspan(to.begin - body.begin, to.end - to.begin)))
       return damaged(block, "is not what it says: it does not decompress to its length");

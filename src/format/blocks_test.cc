@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "format/samples.h"
+#include "testing/samples.h"
 
 namespace varve::format {
 namespace {

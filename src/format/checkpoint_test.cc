@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "format/samples.h"
+#include "testing/samples.h"
 
 namespace varve::format {
 namespace {

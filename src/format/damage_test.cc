@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "format/samples.h"
+#include "testing/samples.h"
 
 namespace varve::format {
 namespace {

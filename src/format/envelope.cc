@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "format/crc.h"
 #include "format/fields.h"
-#include "result/plant.h"
 
 namespace varve::format {
 namespace {
@@ -26,7 +26,7 @@ std::optional<Error> check_envelope(std::span<const std::byte> bytes, const Magi
   const auto covered = bytes.first(bytes.size() - crc32c_bytes);
   const auto stored = field_at<std::uint32_t>(bytes, covered.size());
   const std::uint32_t computed = crc32c(covered);
-  if (stored != computed && !planted(Plant::header_crc_unchecked)) {
+  if (stored != computed && !mutated(Mutant::header_crc_unchecked)) {
     return Error(Code::corruption,
                  fmt::format("the {} is damaged: its checksum is {:#010x}, its bytes give {:#010x}", what,
                              stored, computed));

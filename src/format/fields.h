@@ -8,8 +8,8 @@
 #include <span>
 #include <type_traits>
 
+#include "base/invariant.h"
 #include "format/header.h"
-#include "result/invariant.h"
 
 namespace varve::format {
 

@@ -8,7 +8,7 @@
 #include <iterator>
 #include <sstream>
 
-#include "format/samples.h"
+#include "testing/samples.h"
 
 namespace varve::format {
 namespace {

@@ -5,11 +5,11 @@
 #include <limits>
 #include <string_view>
 
+#include "base/invariant.h"
 #include "format/crc.h"
 #include "format/envelope.h"
 #include "format/fields.h"
 #include "format/trailer.h"
-#include "result/invariant.h"
 
 namespace varve::format {
 namespace {

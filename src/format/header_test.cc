@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "format/samples.h"
+#include "testing/samples.h"
 
 namespace varve::format {
 namespace {

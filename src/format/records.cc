@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "result/invariant.h"
+#include "base/invariant.h"
 
-#include "result/plant.h"
+#include "base/mutant.h"
 
 namespace varve::format {
 namespace {
@@ -74,7 +74,7 @@ Result<std::optional<RecordView>> RecordCursor::next() {
 
     const std::size_t covered = is_padding ? 0 : length;
     const std::uint32_t seed = is_padding ? 0 : record_seed(offset_);
-    if (crc != crc32c(rest_.subspan(4, 4 + covered), seed) && !planted(Plant::record_crc_unchecked))
+    if (crc != crc32c(rest_.subspan(4, 4 + covered), seed) && !mutated(Mutant::record_crc_unchecked))
       return damaged("is damaged or out of place: wrong checksum");
     const std::size_t used = record_header_bytes + covered;
     if (!all_zero(rest_.subspan(used, stored - used)))

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "format/samples.h"
+#include "testing/samples.h"
 
 namespace varve::format {
 namespace {

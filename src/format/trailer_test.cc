@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "format/crc.h"
-#include "format/samples.h"
+#include "testing/samples.h"
 
 namespace varve::format {
 namespace {

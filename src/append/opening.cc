@@ -1,0 +1,108 @@
+#include "append/opening.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "log/system.h"
+#include "object_store/probe/create_probe.h"
+
+namespace varve::append {
+
+namespace {
+
+template <class T>
+std::optional<Error> out_of_bounds(std::string_view option, T value, T least, T most) {
+  if (value >= least && value <= most) return std::nullopt;
+  return Error(Code::invalid_argument,
+               fmt::format("WriterOptions::{} is {}; it must be {} to {}", option, value, least, most));
+}
+
+/// A takeover that puts at the first place of all has found no log there.
+bool creates_the_log(const protocol::Requests& requests) {
+  return std::any_of(requests.begin(), requests.end(), [](const protocol::Request& request) {
+    return request.kind == protocol::Request::Kind::put_object && request.seq == 0;
+  });
+}
+
+/// Everything a log promises hangs on create-if-absent, and some servers ignore the condition without
+/// a word. One that does is found before the first log is made there. Our own stores that cost nothing
+/// need no proof, and no log that is there already.
+class NewLogCheck {
+ public:
+  NewLogCheck(const log::LogStore& log_store, log::LogStore::Deadline deadline)
+      : log_store_(log_store), deadline_(deadline), proven_(!log_store.store().requests_are_priced()) {}
+
+  /// `requests`, or none if they would make a log where none may be: see `refusal`.
+  protocol::Requests pass(protocol::Requests requests) {
+    if (proven_ || !creates_the_log(requests)) return requests;
+    const auto proof =
+        object_store::prove_create_if_absent(log_store_.store(), log_store_.address().path + "/", deadline_);
+    if (proof) {
+      proven_ = true;
+      return requests;
+    }
+    refusal_ = proof.error();
+    return {};
+  }
+
+  [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
+
+ private:
+  const log::LogStore& log_store_;
+  log::LogStore::Deadline deadline_;
+  bool proven_;
+  std::optional<Error> refusal_;
+};
+
+}  // namespace
+
+Result<void> check(const WriterOptions& options) {
+  constexpr std::size_t kib = 1024;
+  constexpr std::size_t mib = 1024 * kib;
+  if (const auto error = out_of_bounds("batch_bytes", options.batch_bytes, 64 * kib, 64 * mib)) return *error;
+  if (const auto error = out_of_bounds("linger_ms", options.linger_ms, 0U, 60'000U)) return *error;
+  if (const auto error = out_of_bounds("window", options.window, 1U, format::max_window)) return *error;
+  if (const auto error = out_of_bounds("uploads_max", options.uploads_max, 0U, format::max_window))
+    return *error;
+  if (const auto error = out_of_bounds("compression", static_cast<unsigned>(options.compression), 0U,
+                                       static_cast<unsigned>(Compression::adaptive))) {
+    return *error;
+  }
+  if (const auto error = out_of_bounds("compression_level", options.compression_level, -7, 19)) return *error;
+  if (const auto error = out_of_bounds("put_burst", options.put_burst, 1.0, 1e9)) return *error;
+  if (const auto error = out_of_bounds("puts_per_second", options.puts_per_second.value_or(0), 0.0, 1e9))
+    return *error;
+  if (const auto error = out_of_bounds("second_patience_ms", options.second_patience_ms, 1U, 3'600'000U)) {
+    return *error;
+  }
+  if (options.second && options.second->store == nullptr)
+    return Error(Code::invalid_argument, "WriterOptions::second has no store");
+  if (const auto error =
+          out_of_bounds("buffered_bytes_max", options.buffered_bytes_max, options.batch_bytes, SIZE_MAX)) {
+    return *error;
+  }
+  return {};
+}
+
+Result<protocol::Ownership> take_over(const log::LogStore& log_store, const WriterOptions& options,
+                                      log::Deadline deadline) {
+  protocol::Takeover takeover({.writer_id = log::random_id(),
+                               .new_log_id = log::random_id(),
+                               .new_window = options.window,
+                               .host = log::host_name(),
+                               .pid = log::process_id(),
+                               .must_exist = options.must_exist});
+  NewLogCheck new_log(log_store, deadline);
+  const Result<void> driven = log_store.drive(
+      takeover.start(log::unix_ms()),
+      [&](const protocol::Reply& reply) { return new_log.pass(takeover.on(reply, log::unix_ms())); },
+      deadline);
+  const std::string where = log_store.name_of_log();
+  if (new_log.refusal()) return new_log.refusal()->with_context("opening " + where);
+  if (!driven) return driven.error().with_context("opening " + where);
+  if (!takeover.result()) return takeover.result().error().with_context("opening " + where);
+  return takeover.result();
+}
+
+}  // namespace varve::append

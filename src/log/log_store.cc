@@ -1,0 +1,250 @@
+#include "log/log_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "format/key.h"
+#include "format/seal.h"
+#include "log/request.h"
+
+namespace varve::log {
+
+using protocol::Reply;
+using protocol::Request;
+using protocol::Requests;
+using Kind = protocol::Request::Kind;
+using Clock = std::chrono::steady_clock;
+using object_store::RequestKind;
+
+namespace {
+
+Bytes own(std::vector<std::byte> bytes) {
+  auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  return {*owner, owner};
+}
+
+Reply reply_to(const Request& request) {
+  Reply reply;
+  reply.kind = request.kind;
+  reply.seq = request.seq;
+  return reply;
+}
+
+void take(Reply& reply, const Listing& listing, std::string_view log_path) {
+  reply.truncated = listing.truncated;
+  for (const ListedObject& object : listing.objects) {
+    if (const std::optional<Seq> seq = format::seq_of_key(log_path, object.key)) {
+      reply.listed.push_back({*seq, object.bytes});
+    } else {
+      reply.foreign.push_back(object.key);
+    }
+  }
+}
+
+}  // namespace
+
+std::string LogStore::key_of(Seq seq) const { return format::wal_key(log_.path, seq); }
+std::string LogStore::name_of(Seq seq) const { return log_.store->describe() + "/" + key_of(seq); }
+
+LogStore::Deadline LogStore::after(std::uint32_t timeout_ms) {
+  return timeout_ms == 0 ? never : deadline_after(std::chrono::milliseconds(timeout_ms));
+}
+
+void LogStore::put_object(Seq seq, Bytes body, Store::Done<void> done) const {
+  const std::uint64_t bytes = body.data.size();
+  log_.store->put_if_absent(key_of(seq), std::move(body),
+                            tally_->counted<void>(RequestKind::put_if_absent, bytes, std::move(done)));
+}
+
+void LogStore::get(std::string key, ByteRange range, Store::Done<Bytes> done) const {
+  log_.store->get(std::move(key), range, tally_->counted<Bytes>(RequestKind::get, 0, std::move(done)));
+}
+
+void LogStore::get_part(Seq seq, ByteRange range, Store::Done<Bytes> done) const {
+  get(key_of(seq), range, std::move(done));
+}
+
+void LogStore::get_object(Seq seq, Store::Done<Bytes> done) const { get(key_of(seq), {}, std::move(done)); }
+
+void LogStore::look(Seq seq, const Store::Done<Seen>& done) const {
+  get(key_of(seq), {0, format::max_seal_bytes}, [name = name_of(seq), done](const Result<Bytes>& front) {
+    if (!front) return done(front.error());
+    const Result<format::Header> header = format::decode_header(front->data);
+    if (!header) return done(header.error().with_context(name));
+    Seen seen{*header, {}};
+    if (header->kind == format::Kind::seal) {
+      if (const Result<format::SealBody> body = format::decode_seal(front->data, *header)) {
+        seen.sealed_by = fmt::format("{}:{}", body->host, body->pid);
+      }
+    }
+    done(std::move(seen));
+  });
+}
+
+void LogStore::send(Request request, const Done& done) const {
+  Store& store = *log_.store;
+  const auto wrote = [reply = reply_to(request), done](const Result<void>& result) mutable {
+    if (!result) reply.error = result.error();
+    done(std::move(reply));
+  };
+  const auto got = [reply = reply_to(request), done](const Result<Bytes>& result) mutable {
+    if (result) {
+      reply.bytes.assign(result->data.begin(), result->data.end());
+    } else {
+      reply.error = result.error();
+    }
+    done(std::move(reply));
+  };
+  const std::uint64_t body_bytes = request.body.size();
+  switch (request.kind) {
+    case Kind::get_checkpoint:
+      return get(format::checkpoint_key(log_.path), {}, got);
+    case Kind::put_checkpoint:
+      return store.put(format::checkpoint_key(log_.path), own(std::move(request.body)),
+                       tally_->counted<void>(RequestKind::put, body_bytes, wrote));
+    case Kind::get_promotion:
+      return get(format::promotion_key(log_.path, request.writer), {}, got);
+    case Kind::put_promotion:
+      return store.put_if_absent(format::promotion_key(log_.path, request.writer), {},
+                                 tally_->counted<void>(RequestKind::put_if_absent, 0, wrote));
+    case Kind::get_header:
+      return get(key_of(request.seq), {0, std::max<std::size_t>(request.limit, format::header_bytes)}, got);
+    case Kind::get_object:
+      return get(key_of(request.seq), {}, got);
+    case Kind::put_object:
+      return put_object(request.seq, own(std::move(request.body)), wrote);
+    case Kind::list: {
+      const std::string prefix = format::wal_prefix(log_.path);
+      const std::string after = request.seq == 0 ? "" : key_of(request.seq - 1);
+      const auto listed = [reply = reply_to(request), path = log_.path,
+                           done](const Result<Listing>& result) mutable {
+        if (result) {
+          take(reply, *result, path);
+        } else {
+          reply.error = result.error();
+        }
+        done(std::move(reply));
+      };
+      return store.list(prefix, after, request.limit, tally_->counted<Listing>(RequestKind::list, 0, listed));
+    }
+    case Kind::remove: {
+      std::vector<std::string> keys;
+      for (const Seq seq : request.seqs) keys.push_back(key_of(seq));
+      using Failures = std::vector<RemoveFailure>;
+      const auto removed = [reply = reply_to(request), path = log_.path,
+                            done](const Result<Failures>& result) mutable {
+        if (result) {
+          for (const RemoveFailure& failure : *result) {
+            if (const auto seq = format::seq_of_key(path, failure.key)) reply.not_removed.push_back(*seq);
+          }
+        } else {
+          reply.error = result.error();
+        }
+        done(std::move(reply));
+      };
+      return store.remove(std::move(keys), tally_->counted<Failures>(RequestKind::remove, 0, removed));
+    }
+  }
+}
+
+namespace {
+
+/// Requests of one machine on their way, shared with the store's answers, which may outlive the drive.
+struct Traffic {
+  struct Arrived {
+    std::size_t ticket;
+    Reply reply;
+  };
+  std::mutex mutex;
+  std::condition_variable_any arrival;
+  std::deque<Arrived> arrived;
+};
+
+struct Errand {
+  Request request;
+  std::uint32_t tries = 0;
+};
+
+bool is_an_answer(const Reply& reply) { return !reply.error || log::is_an_answer(*reply.error); }
+
+}  // namespace
+
+Result<void> LogStore::drive(Requests first, const On& on, Deadline deadline,
+                             const std::stop_token& stop) const {
+  const auto traffic = std::make_shared<Traffic>();
+  protocol::Backoff backoff(retry_, static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()));
+  std::deque<Errand> waiting;
+  std::deque<std::pair<Clock::time_point, Errand>> resting;  // failed, to be tried again
+  std::unordered_map<std::size_t, Errand> in_flight;
+  std::size_t next_ticket = 0;
+  std::optional<Error> complaint;
+  const auto accept = [&waiting](Requests requests) {
+    for (Request& request : requests) waiting.push_back({std::move(request), 0});
+  };
+  accept(std::move(first));
+
+  while (!waiting.empty() || !resting.empty() || !in_flight.empty()) {
+    if (stop.stop_requested()) return Error(Code::closed, "stopped before the store had answered");
+    const Clock::time_point now = Clock::now();
+    if (now >= deadline) {
+      return Error(Code::timed_out, log_.store->describe() + ": gave up waiting" +
+                                        (complaint ? "; last: " + complaint->message() : std::string()))
+          .with_outcome(WriteOutcome::unknown);
+    }
+    for (std::size_t i = resting.size(); i > 0; --i) {
+      auto rested = std::move(resting.front());
+      resting.pop_front();
+      if (rested.first <= now) {
+        waiting.push_back(std::move(rested.second));
+      } else {
+        resting.push_back(std::move(rested));
+      }
+    }
+    while (!waiting.empty() && in_flight.size() < protocol::most_at_once) {
+      Errand errand = std::move(waiting.front());
+      waiting.pop_front();
+      ++errand.tries;
+      const std::size_t ticket = next_ticket++;
+      Request copy = errand.request;
+      in_flight.emplace(ticket, std::move(errand));
+      send(std::move(copy), [traffic, ticket](Reply reply) {
+        const std::lock_guard lock(traffic->mutex);
+        traffic->arrived.push_back({ticket, std::move(reply)});
+        traffic->arrival.notify_one();
+      });
+    }
+    Clock::time_point wake = deadline;
+    for (const auto& rested : resting) wake = std::min(wake, rested.first);
+    std::deque<Traffic::Arrived> arrived;
+    {
+      std::unique_lock lock(traffic->mutex);
+      const auto some = [&] { return !traffic->arrived.empty(); };
+      if (wake == never) {
+        traffic->arrival.wait(lock, stop, some);
+      } else {
+        traffic->arrival.wait_until(lock, stop, wake, some);
+      }
+      arrived.swap(traffic->arrived);
+    }
+    for (Traffic::Arrived& one : arrived) {
+      Errand errand = std::move(in_flight.extract(one.ticket).mapped());
+      if (is_an_answer(one.reply)) {
+        accept(on(one.reply));
+      } else {
+        complaint = one.reply.error;
+        const auto pause = std::chrono::milliseconds(backoff.pause_ms(errand.tries));
+        resting.emplace_back(Clock::now() + pause, std::move(errand));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace varve::log

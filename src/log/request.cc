@@ -1,0 +1,17 @@
+#include "log/request.h"
+
+#include <thread>
+
+namespace varve::log {
+
+bool is_an_answer(const Error& error) {
+  return error.code() == Code::not_found || error.code() == Code::already_exists ||
+         error.code() == Code::denied || !protocol::worth_retrying(error);
+}
+
+void rest(std::uint64_t pause_ms, Deadline deadline) {
+  const auto pause = std::chrono::steady_clock::now() + std::chrono::milliseconds(pause_ms);
+  std::this_thread::sleep_until(std::min(pause, deadline));
+}
+
+}  // namespace varve::log

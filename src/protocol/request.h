@@ -1,0 +1,69 @@
+// What the machines of the chain ask of a store, and what they are told. They never see the store:
+// whoever drives them carries requests out, in any order, and brings back one reply for each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/header.h"
+#include "varve/result.h"
+
+namespace varve::protocol {
+
+/// An object's name and size, from a listing.
+struct ListedSeq {
+  Seq seq = 0;
+  std::uint64_t bytes = 0;
+
+  friend bool operator==(const ListedSeq&, const ListedSeq&) = default;
+};
+
+struct Request {
+  enum class Kind : std::uint8_t {
+    get_checkpoint,
+    put_checkpoint,  ///< `body`
+    list,            ///< objects from `seq` on, up to `limit`
+    get_header,      ///< the first `format::header_bytes` of `seq`, or `limit` bytes if that is more
+    get_object,      ///< all of `seq`
+    put_object,      ///< create `seq` with `body` if absent
+    remove,          ///< `seqs`
+    get_promotion,   ///< whether `writer` put a seal for a promotion of this place: else `not_found`
+    put_promotion,   ///< `writer` will
+  };
+  Kind kind = Kind::get_checkpoint;
+  Seq seq = 0;
+  std::uint32_t limit = 0;  ///< of what is listed, in objects; of `get_header`, in bytes
+  std::vector<std::byte> body;
+  std::vector<Seq> seqs;
+  format::Id writer;
+
+  static Request make(Kind kind, Seq seq = 0, std::uint32_t limit = 0) {
+    return {kind, seq, limit, {}, {}, {}};
+  }
+  static Request make(Kind kind, const format::Id& writer) { return {kind, 0, 0, {}, {}, writer}; }
+};
+using Requests = std::vector<Request>;
+
+/// So many requests of one machine are in flight at most: whoever drives it keeps the rest back.
+inline constexpr std::size_t most_at_once = 64;
+
+/// The most keys that one listing or removal names (a limit of S3).
+inline constexpr std::uint32_t page_limit = 1000;
+
+struct Reply {
+  Request::Kind kind = Request::Kind::get_checkpoint;  ///< of the request
+  Seq seq = 0;                                         ///< of the request
+  std::optional<Error> error;                          ///< `not_found` and `already_exists` are told here too
+  std::vector<std::byte> bytes;                        ///< get_*
+  std::vector<ListedSeq> listed;                       ///< list: ascending
+  std::vector<std::string> foreign;  ///< list: names under the log's prefix that no log makes
+  bool truncated = false;            ///< list: more may follow
+  std::vector<Seq> not_removed;      ///< remove: those that failed
+
+  [[nodiscard]] bool is(Code code) const { return error && error->code() == code; }
+};
+
+}  // namespace varve::protocol

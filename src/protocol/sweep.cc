@@ -1,0 +1,120 @@
+#include "protocol/sweep.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/mutant.h"
+#include "protocol/recovery_scan.h"
+
+namespace varve::protocol {
+
+using format::EpochEntry;
+using format::Header;
+using format::Kind;
+
+Requests Sweep::start() { return next_page(); }
+
+Requests Sweep::next_page() {
+  if (last_page_ || next_ >= plan_.below) {
+    done_ = true;
+    return {};
+  }
+  return {Request::make(Request::Kind::list, next_, page_limit)};
+}
+
+Requests Sweep::on(const Reply& reply) {
+  if (done_) return {};
+  switch (reply.kind) {
+    case Request::Kind::list:
+      return on_page(reply);
+    case Request::Kind::get_header:
+      return on_header(reply);
+    case Request::Kind::remove:
+      return on_removed(reply);
+    default:
+      return {};
+  }
+}
+
+// Whether every record of the epoch that `seal` began lies below the trim point.
+bool Sweep::epoch_is_over(Seq seal) const {
+  const auto after = std::ranges::upper_bound(plan_.history, seal, {}, &EpochEntry::seal);
+  if (mutated(Mutant::live_epoch_over)) return true;
+  return after != plan_.history.end() && after->seal <= plan_.below;
+}
+
+Sweep::Verdict Sweep::judge(Seq seq) const {
+  if (plan_.history.empty() || seq < plan_.history.front().seal) return Verdict::read_header;
+  const auto entry = std::ranges::lower_bound(plan_.history, seq, {}, &EpochEntry::seal);
+  const bool seal = entry != plan_.history.end() && entry->seal == seq;
+  if (!seal || mutated(Mutant::seals_swept))
+    return Verdict::remove;  // a record's object, or something lost in a void
+  if (!epoch_is_over(seq)) return Verdict::keep;
+  if ((entry->flags & format::flag::fences_nobody) != 0) return Verdict::remove;
+  return plan_.forget_seals_before_unix_ms ? Verdict::read_header : Verdict::keep;
+}
+
+Requests Sweep::on_page(const Reply& reply) {
+  if (reply.error) {
+    error_ = reply.error;
+    done_ = true;
+    return {};
+  }
+  last_page_ = !reply.truncated || reply.listed.empty();
+  if (!reply.listed.empty()) next_ = reply.listed.back().seq + 1;
+  Requests requests;
+  for (const ListedSeq& object : reply.listed) {
+    if (object.seq >= plan_.below + (mutated(Mutant::lowest_live_swept) ? 1 : 0)) {
+      last_page_ = true;
+      break;
+    }
+    switch (judge(object.seq)) {
+      case Verdict::remove:
+        removable_.push_back(object.seq);
+        break;
+      case Verdict::keep:
+        break;
+      case Verdict::read_header:
+        requests.push_back(Request::make(Request::Kind::get_header, object.seq));
+        break;
+    }
+  }
+  outstanding_ = requests.size();
+  return requests.empty() ? remove_or_continue() : requests;
+}
+
+Requests Sweep::on_header(const Reply& reply) {
+  const Result<Header> header = header_in(reply);
+  if (!header) {
+    if (!reply.is(Code::not_found)) ++left_;
+  } else if (header->kind == Kind::data) {
+    removable_.push_back(reply.seq);
+  } else if (epoch_is_over(reply.seq)) {
+    const bool forgotten =
+        plan_.forget_seals_before_unix_ms && header->created_unix_ms < *plan_.forget_seals_before_unix_ms;
+    if (forgotten || header->has(format::flag::fences_nobody)) removable_.push_back(reply.seq);
+  }
+  return --outstanding_ > 0 ? Requests{} : remove_or_continue();
+}
+
+Requests Sweep::remove_or_continue() {
+  if (removable_.empty()) return next_page();
+  Request request = Request::make(Request::Kind::remove);
+  request.seqs = removable_;
+  return {std::move(request)};
+}
+
+Requests Sweep::on_removed(const Reply& reply) {
+  const std::size_t asked = std::exchange(removable_, {}).size();
+  if (reply.error) {
+    left_ += asked;
+    error_ = reply.error;
+    done_ = true;
+    return {};
+  }
+  left_ += reply.not_removed.size();
+  removed_ += asked - reply.not_removed.size();
+  return next_page();
+}
+
+}  // namespace varve::protocol

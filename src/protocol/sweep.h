@@ -1,0 +1,59 @@
+// Deletes what a trim has left behind: everything below the lowest live seq that no one needs.
+// Seals are kept, for they fence writers that may still wake, but for those that fence nobody, or
+// are older than any writer sleeps by the operator's word.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "format/epochs.h"
+#include "protocol/request.h"
+
+namespace varve::protocol {
+
+struct SweepPlan {
+  Seq from = 0;                                             ///< below this, sweeping is done already
+  Seq below = 0;                                            ///< the lowest live seq that is durable
+  format::EpochHistory history;                             ///< the seals from some place on, without a gap
+  std::optional<std::int64_t> forget_seals_before_unix_ms;  ///< no writer sleeps for so long
+};
+
+class Sweep {
+ public:
+  explicit Sweep(SweepPlan plan) : plan_(std::move(plan)), next_(plan_.from) {}
+
+  Requests start();
+  Requests on(const Reply& reply);
+
+  [[nodiscard]] bool done() const { return done_; }
+  [[nodiscard]] std::uint64_t removed() const { return removed_; }
+  /// Could not be removed, or could not be told to be removable.
+  [[nodiscard]] std::uint64_t left() const { return left_; }
+  /// The store's, if one ended the sweep early.
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  enum class Verdict : std::uint8_t { remove, keep, read_header };
+
+  Requests on_page(const Reply& reply);
+  Requests on_header(const Reply& reply);
+  Requests on_removed(const Reply& reply);
+  Requests remove_or_continue();
+  Requests next_page();
+  [[nodiscard]] Verdict judge(Seq seq) const;
+  [[nodiscard]] bool epoch_is_over(Seq seal) const;
+
+  SweepPlan plan_;
+  Seq next_;
+  bool last_page_ = false;
+  std::size_t outstanding_ = 0;
+  std::vector<Seq> removable_;
+  std::uint64_t removed_ = 0;
+  std::uint64_t left_ = 0;
+  std::optional<Error> error_;
+  bool done_ = false;
+};
+
+}  // namespace varve::protocol
