@@ -3,8 +3,10 @@
 MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 
-# What `make test` runs, in this order; each is a target of its own. The quick ones come first.
-TEST_STAGES := check-style check-format test-release check-headers check-install check-tidy check-mutants test-fuzz test-asan test-tsan
+# What `make test` and `make check` run, in this order; each is a target of its own. The quick ones come first. How many
+# minutes each may take: CONTRIBUTING.md.
+TEST_STAGES := check-style check-format test-release
+CHECK_STAGES := check-symbols check-headers check-install check-tidy check-mutants test-fuzz test-asan test-tsan
 
 SOURCES = $(shell find $(wildcard include src bench cli fuzz sim tests testing) -name '*.h' -o -name '*.cc')
 
@@ -49,8 +51,12 @@ pictures:  ## take the pictures of the docs anew, of a log at work on Ceph's gat
 	@tools/pictures build/release/bin/varve
 
 .PHONY: test
-test: deps  ## all of the checks and tests below, one after the other
+test: deps  ## build everything, run all tests, check the style: ten minutes on two cores
 	@tools/run-stages $(TEST_STAGES)
+
+.PHONY: check
+check: deps  ## what else holds at each commit: sanitizers, mutants, fuzzers, clang-tidy, layers (45 minutes)
+	@tools/run-stages $(CHECK_STAGES)
 
 .PHONY: test-release
 test-release:  ## build everything optimised and run the tests
@@ -88,6 +94,13 @@ check-style:  ## our own rules: names, layers, file sizes, links in the docs (to
 .PHONY: check-format
 check-format:  ## is everything laid out as clang-format would?
 	@clang-format --dry-run --Werror $(SOURCES)
+
+.PHONY: check-symbols
+check-symbols:  ## does no part of the library need a symbol of a part above it? (tools/layers.py)
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target varve
+	@tools/check-symbols --self-test
+	@tools/check-symbols build/release
 
 .PHONY: check-headers
 check-headers:  ## does every header compile alone, the public ones without anything of src/?
@@ -145,6 +158,11 @@ soak: deps  ## try for longer, and add what was tried to docs/evidence.md; MINUT
 	cmake --preset fuzz
 	cmake --build --preset fuzz --parallel $(JOBS)
 	@tools/soak --minutes $(or $(MINUTES),30)
+
+.PHONY: release-check
+release-check: deps  ## before a release: coverage, and all of it on a fresh Debian 12
+	@$(MAKE) coverage
+	@tools/clean-room
 
 .PHONY: format
 format:  ## lay out everything as clang-format would
