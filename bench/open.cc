@@ -1,4 +1,5 @@
 #include "bench/open.h"
+#include "base/clock.h"
 
 #include <fmt/format.h>
 
@@ -87,7 +88,7 @@ class ObjectMaker {
     make_record(record, {0, appender_.end_offset()});
     format::write_record(&bytes[format::header_bytes], record, appender_.end_offset());
     format::encode_trailer(index, bytes.subspan(body_end));
-    const std::int64_t now = log::unix_ms();
+    const std::int64_t now = base::unix_ms();
     const format::Header header = appender_.submit({.record_count = 1,
                                                     .body_end = body_end,
                                                     .object_bytes = object->size(),

@@ -10,6 +10,7 @@
 #include "append/acknowledger.h"
 #include "append/batching/batch_pool.h"
 #include "append/opening.h"
+#include "base/clock.h"
 #include "bench/contestant.h"
 #include "log/log_store.h"
 #include "log/system.h"
@@ -64,7 +65,7 @@ class UnorderedWriter final : public Contestant, private append::BatchListener {
 
   void first_record() noexcept override { wake(); }
   void batch_ready() noexcept override { wake(); }
-  std::int64_t now_unix_ms() noexcept override { return log::unix_ms(); }
+  std::int64_t now_unix_ms() noexcept override { return base::unix_ms(); }
 
   void wake() {
     const std::lock_guard lock(mutex_);
@@ -102,7 +103,7 @@ class UnorderedWriter final : public Contestant, private append::BatchListener {
                                                     .body_end = batch.body_end(),
                                                     .object_bytes = batch.object_bytes(),
                                                     .first_append_unix_ms = batch.first_append_unix_ms()},
-                                                   log::unix_ms(), 0);
+                                                   base::unix_ms(), 0);
     format::encode_header(header, batch.header());
     flights_.emplace(header.seq, &batch);
     log_store_.put_object(header.seq, pool_->share(batch, batch.object_bytes()),

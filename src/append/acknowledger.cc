@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
 
@@ -46,8 +47,7 @@ void Acknowledger::run() {
       callback(ended.error ? Result<Offset>(*ended.error) : Result<Offset>(offset));
       if (mutated(Mutant::told_twice)) callback(offset);
     });
-    if (upload_metrics_ != nullptr && !ended.error)
-      upload_metrics_->told(UploadTimeline::Clock::now() - ended.at);
+    if (upload_metrics_ != nullptr && !ended.error) upload_metrics_->told(base::now() - ended.at);
     pool_->release(*ended.batch);
     lock.lock();
   }

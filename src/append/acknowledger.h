@@ -2,15 +2,16 @@
 // later acknowledgements and nothing else.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "append/batching/batch_pool.h"
 #include "append/upload_metrics.h"
+#include "base/clock.h"
+#include "base/condition.h"
+#include "base/thread.h"
 #include "log/append_notifier.h"
 
 namespace varve::append {
@@ -35,7 +36,7 @@ class Acknowledger {
   struct Ended {
     Batch* batch;
     std::optional<Error> error;
-    UploadTimeline::Clock::time_point at = UploadTimeline::Clock::now();
+    UploadTimeline::Clock::time_point at = base::now();
   };
   void run();
 
@@ -43,10 +44,10 @@ class Acknowledger {
   UploadMetrics* upload_metrics_;
   std::shared_ptr<log::AppendNotifier> append_notifier_;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  base::Condition wake_;
   std::deque<Ended> queue_;  // bounded by the pool: each entry is one of its batches
   bool finishing_ = false;
-  std::thread thread_;
+  base::Thread thread_;
 };
 
 }  // namespace varve::append

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "append/trimming.h"
+#include "base/condition.h"
 #include "log/log_store.h"
 #include "protocol/request.h"
 #include "varve/result.h"
@@ -79,7 +79,7 @@ class EventQueue {
 
  private:
   std::mutex mutex_;
-  std::condition_variable arrival_;
+  base::Condition arrival_;
   std::vector<Letter> events_;
   bool nudged_ = false;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "log/system.h"
 #include "object_store/probe/create_probe.h"
 
@@ -95,8 +96,8 @@ Result<protocol::Ownership> take_over(const log::LogStore& log_store, const Writ
                                .must_exist = options.must_exist});
   NewLogCheck new_log(log_store, deadline);
   const Result<void> driven = log_store.drive(
-      takeover.start(log::unix_ms()),
-      [&](const protocol::Reply& reply) { return new_log.pass(takeover.on(reply, log::unix_ms())); },
+      takeover.start(base::unix_ms()),
+      [&](const protocol::Reply& reply) { return new_log.pass(takeover.on(reply, base::unix_ms())); },
       deadline);
   const std::string where = log_store.name_of_log();
   if (new_log.refusal()) return new_log.refusal()->with_context("opening " + where);

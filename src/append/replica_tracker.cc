@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "log/system.h"
 
@@ -26,7 +27,7 @@ ReplicaTracker::ReplicaTracker(std::unique_ptr<Second> second, const protocol::O
   if (footing_ == Footing::both) {
     second_->hand_from(ownership.next.seq);
   } else {
-    alone_since_unix_ms_ = log::unix_ms();
+    alone_since_unix_ms_ = base::unix_ms();
     times_alone_ = 1;
   }
   second_->attend(std::move(tell));

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
+#include "base/thread.h"
 #include "format/trailer.h"
 #include "log/system.h"
 
@@ -77,11 +79,11 @@ UploadLoop::UploadLoop(log::LogStore log_store, const protocol::Ownership& owner
   publish();
   event_reporter_.opened(ownership);
   drop(ownership.leftovers);
-  thread_ = std::thread([this] { run_or_end_process("a writer's uploads", [this] { run(); }); });
+  thread_ = base::Thread([this] { run_or_end_process("a writer's uploads", [this] { run(); }); });
 }
 
 UploadLoop::~UploadLoop() {
-  run_or_end_process("a writer's end", [this] { finish(Clock::now()); });
+  run_or_end_process("a writer's end", [this] { finish(base::now()); });
 }
 
 void UploadLoop::finish(Clock::time_point deadline) {
@@ -241,7 +243,7 @@ void UploadLoop::hand_to_compressor(Batch& batch) {
   if (!cost_model_) return compressor_->add(batch, {.packing = packing_});
   const bool full = line_is_full() || !appender_.can_submit();
   const CostModel::Sight sight{.others_wait = full || pool_->oldest_closed() != nullptr, .line_full = full};
-  compressor_->add(batch, cost_model_->order(batch.body_bytes(), sight, Clock::now()));
+  compressor_->add(batch, cost_model_->order(batch.body_bytes(), sight, base::now()));
 }
 
 void UploadLoop::submit_from(const Compressed& compressed) {
@@ -262,7 +264,7 @@ void UploadLoop::submit_from(const Compressed& compressed) {
 }
 
 void UploadLoop::arrived(Flight& flight) {
-  if (cost_model_ && flight.on_the_line) cost_model_->line().arrive(flight.object.data.size(), Clock::now());
+  if (cost_model_ && flight.on_the_line) cost_model_->line().arrive(flight.object.data.size(), base::now());
   flight.on_the_line = false;
 }
 
@@ -397,7 +399,7 @@ void UploadLoop::acknowledge(Flight flight) {
   ++objects_acknowledged_;
   if (cost_model_ && records)
     cost_model_->acknowledged(flight.order, flight.batch->body_bytes(), flight.object.data.size(),
-                              Clock::now());
+                              base::now());
   publish();  // whoever the watermark wakes finds the status at least as new
   watermark_.advance(flight.end_offset + (mutated(Mutant::watermark_too_high) ? 1 : 0));
   if (flight.batch != nullptr) acknowledger_->ended(*flight.batch, std::nullopt);
@@ -475,10 +477,10 @@ std::optional<Clock::time_point> UploadLoop::next_wake() const {
 
 std::uint64_t UploadLoop::now_ms() const {
   return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count());
+      std::chrono::duration_cast<std::chrono::milliseconds>(base::now().time_since_epoch()).count());
 }
 
-std::int64_t UploadLoop::now_unix_ms() noexcept { return log::unix_ms(); }
+std::int64_t UploadLoop::now_unix_ms() noexcept { return base::unix_ms(); }
 
 void UploadLoop::first_record() noexcept {
   first_record_ms_.store(now_ms(), std::memory_order_relaxed);

@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "append/acknowledger.h"
 #include "append/batching/batch_pool.h"
@@ -20,6 +19,8 @@
 #include "append/trimming.h"
 #include "append/upload_metrics.h"
 #include "append/watermark.h"
+#include "base/condition.h"
+#include "base/thread.h"
 #include "log/log_store.h"
 #include "protocol/appender.h"
 
@@ -147,11 +148,11 @@ class UploadLoop final : public BatchListener {
   WriterStatus status_;
 
   std::mutex finished_mutex_;
-  std::condition_variable finished_changed_;
+  base::Condition finished_changed_;
   bool is_finished_ = false;
 
   std::unique_ptr<Acknowledger> acknowledger_;
-  std::thread thread_;
+  base::Thread thread_;
 };
 
 }  // namespace varve::append

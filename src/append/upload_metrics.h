@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "append/batching/batch.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/recorder.h"
 #include "format/header.h"
@@ -16,7 +17,7 @@ namespace varve::append {
 /// When an object passed its stations.
 struct UploadTimeline {
   using Clock = std::chrono::steady_clock;
-  Clock::time_point submitted = Clock::now();
+  Clock::time_point submitted = base::now();
   std::optional<Clock::time_point> stored = {};
   std::optional<Clock::time_point> ordered = {};  ///< with a second store: all before it are stored, too
 };
@@ -39,21 +40,21 @@ class alignas(cache_line_bytes) UploadMetrics {
   /// The store has it. Counted once, at the first word of that.
   void stored(UploadTimeline& course) noexcept {
     if (course.stored) return;
-    course.stored = UploadTimeline::Clock::now();
+    course.stored = base::now();
     upload_.record_span(*course.stored - course.submitted);
   }
 
   /// It and all before it are stored in the first store, and it waits for the second.
   void ordered(UploadTimeline& course) noexcept {
     stored(course);
-    course.ordered = UploadTimeline::Clock::now();
+    course.ordered = base::now();
   }
 
   /// It and all before it are stored. `batch_bytes`: what a full batch holds.
   void acknowledged(UploadTimeline& course, std::uint64_t records, std::uint64_t record_bytes,
                     std::uint64_t object_bytes, std::uint64_t batch_bytes) noexcept {
     stored(course);
-    const auto now = UploadTimeline::Clock::now();
+    const auto now = base::now();
     order_wait_.record_span(course.ordered.value_or(now) - *course.stored);
     if (course.ordered) second_wait_.record_span(now - *course.ordered);
     records_.add(records);

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <optional>
 
+#include "base/condition.h"
 #include "varve/result.h"
 
 namespace varve::append {
@@ -42,7 +42,7 @@ class Watermark {
 
  private:
   mutable std::mutex mutex_;
-  mutable std::condition_variable moved_;
+  mutable base::Condition moved_;
   Offset durable_;
   std::optional<Error> ending_;
 };

@@ -1,4 +1,5 @@
 #include "varve/consumer.h"
+#include "base/clock.h"
 
 #include <fmt/format.h>
 
@@ -114,13 +115,13 @@ Result<void> Consumer::Impl::commit() {
     return {};
   }
   if (moved.error().code() == Code::fenced) ended_ = moved.error();
-  pace_.on_failed(Clock::now());
+  pace_.on_failed(base::now());
   return moved;
 }
 
 Result<void> Consumer::Impl::commit_if_due() {
   if (ended_) return *ended_;
-  return pace_.due(Clock::now()) ? commit() : Result<void>();
+  return pace_.due(base::now()) ? commit() : Result<void>();
 }
 
 Result<void> Consumer::Impl::done(Offset offset) {
@@ -131,7 +132,7 @@ Result<void> Consumer::Impl::done(Offset offset) {
   }
   done_below_ = std::max(done_below_, offset + 1);
   if (done_below_ > cursor_committer_.offset())
-    pace_.on_done(done_below_ - cursor_committer_.offset(), Clock::now());
+    pace_.on_done(done_below_ - cursor_committer_.offset(), base::now());
   return commit_if_due();
 }
 
@@ -152,7 +153,7 @@ Result<std::optional<Record>> Consumer::Impl::next(milliseconds timeout) {
     const bool for_ever = until == log::Deadline::max();
     const auto left = for_ever
                           ? milliseconds::max()
-                          : std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - Clock::now()));
+                          : std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - base::now()));
     auto record = read(left);
     const bool cut_short = until < deadline;
     if (!record) {

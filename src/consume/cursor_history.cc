@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "format/key.h"
 #include "log/request.h"
@@ -23,7 +24,7 @@ Result<Revisions> Moves::list_all(Deadline deadline) const {
 }
 
 CursorMove Moves::draw(Offset offset, std::uint64_t revision) const {
-  return {revision, log_id_, log::random_id(), false, offset, log::unix_ms()};
+  return {revision, log_id_, log::random_id(), false, offset, base::unix_ms()};
 }
 
 std::string Moves::where(std::string_view name, std::uint64_t revision) const {

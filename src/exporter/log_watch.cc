@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/clock.h"
 #include "log/system.h"
 
 namespace varve::exporter {
@@ -17,7 +18,7 @@ void look(const LogAddress& log, LogView& view) {
     return;
   }
   view.info = *std::move(info);
-  view.seen_unix_ms = log::unix_ms();
+  view.seen_unix_ms = base::unix_ms();
   const Result<Cursors> cursors = Cursors::open(log);
   Result<std::vector<Cursor>> listed = cursors ? cursors->list() : cursors.error();
   if (listed) {
@@ -53,7 +54,8 @@ void LogWatch::run() {
     look(log_, view);
     lock.lock();
     view_ = view;
-    ending_changed_.wait_for(lock, std::chrono::milliseconds(interval_ms_), [this] { return ending_; });
+    ending_changed_.wait_until(lock, base::now() + std::chrono::milliseconds(interval_ms_),
+                               [this] { return ending_; });
   }
 }
 

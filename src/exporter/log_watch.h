@@ -1,14 +1,14 @@
 // Looks at a log from outside, now and then, so that nobody who asks has to wait for a store.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/condition.h"
+#include "base/thread.h"
 #include "varve/cursor.h"
 #include "varve/inspect.h"
 
@@ -43,10 +43,10 @@ class LogWatch {
   const LogAddress log_;
   const std::uint32_t interval_ms_;
   mutable std::mutex mutex_;
-  std::condition_variable ending_changed_;
+  base::Condition ending_changed_;
   bool ending_ = false;
   LogView view_;
-  std::thread thread_;
+  base::Thread thread_;
 };
 
 }  // namespace varve::exporter

@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/condition.h"
 #include "format/key.h"
 #include "format/seal.h"
 #include "log/request.h"
@@ -163,7 +164,7 @@ struct Traffic {
     Reply reply;
   };
   std::mutex mutex;
-  std::condition_variable_any arrival;
+  base::StoppableCondition arrival;
   std::deque<Arrived> arrived;
 };
 
@@ -179,7 +180,7 @@ bool is_an_answer(const Reply& reply) { return !reply.error || log::is_an_answer
 Result<void> LogStore::drive(Requests first, const On& on, Deadline deadline,
                              const std::stop_token& stop) const {
   const auto traffic = std::make_shared<Traffic>();
-  protocol::Backoff backoff(retry_, static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()));
+  protocol::Backoff backoff(retry_, static_cast<std::uint64_t>(base::now().time_since_epoch().count()));
   std::deque<Errand> waiting;
   std::deque<std::pair<Clock::time_point, Errand>> resting;  // failed, to be tried again
   std::unordered_map<std::size_t, Errand> in_flight;
@@ -192,7 +193,7 @@ Result<void> LogStore::drive(Requests first, const On& on, Deadline deadline,
 
   while (!waiting.empty() || !resting.empty() || !in_flight.empty()) {
     if (stop.stop_requested()) return Error(Code::closed, "stopped before the store had answered");
-    const Clock::time_point now = Clock::now();
+    const Clock::time_point now = base::now();
     if (now >= deadline) {
       return Error(Code::timed_out, log_.store->describe() + ": gave up waiting" +
                                         (complaint ? "; last: " + complaint->message() : std::string()))
@@ -240,7 +241,7 @@ Result<void> LogStore::drive(Requests first, const On& on, Deadline deadline,
       } else {
         complaint = one.reply.error;
         const auto pause = std::chrono::milliseconds(backoff.pause_ms(errand.tries));
-        resting.emplace_back(Clock::now() + pause, std::move(errand));
+        resting.emplace_back(base::now() + pause, std::move(errand));
       }
     }
   }

@@ -1,6 +1,7 @@
 #include "log/request.h"
 
-#include <thread>
+#include "base/clock.h"
+#include "base/thread.h"
 
 namespace varve::log {
 
@@ -10,8 +11,8 @@ bool is_an_answer(const Error& error) {
 }
 
 void rest(std::uint64_t pause_ms, Deadline deadline) {
-  const auto pause = std::chrono::steady_clock::now() + std::chrono::milliseconds(pause_ms);
-  std::this_thread::sleep_until(std::min(pause, deadline));
+  const auto pause = base::now() + std::chrono::milliseconds(pause_ms);
+  base::sleep_until(std::min(pause, deadline));
 }
 
 }  // namespace varve::log

@@ -1,11 +1,11 @@
 // One request to a store, repeated until it has an answer: for whoever keeps other objects beside a log's.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <utility>
 
+#include "base/clock.h"
 #include "log/deadline.h"
 #include "object_store/blocking.h"
 #include "protocol/retry.h"
@@ -32,7 +32,7 @@ Result<T> ask(const std::function<void(Store::Done<T>)>& send, Deadline deadline
         deadline == Deadline::max() ? std::optional(answer.wait()) : answer.wait_until(deadline);
     if (result && (*result || is_an_answer(result->error()))) return *result;
     if (result) complaint = "; last: " + result->error().message();
-    if (std::chrono::steady_clock::now() >= deadline) {
+    if (base::now() >= deadline) {
       return Error(Code::timed_out, "gave up waiting for the store" + complaint)
           .with_outcome(WriteOutcome::unknown);
     }

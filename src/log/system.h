@@ -1,4 +1,4 @@
-// What is asked of the machine this runs on: the time, and names for oneself.
+// What is asked of the machine this runs on: names for oneself.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,6 @@
 
 namespace varve::log {
 
-[[nodiscard]] std::int64_t unix_ms();
 /// 128 random bits from the system.
 [[nodiscard]] format::Id random_id();
 [[nodiscard]] std::string host_name();

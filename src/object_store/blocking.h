@@ -4,7 +4,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/condition.h"
 #include "varve/store.h"
 
 namespace varve::object_store {
@@ -50,7 +50,7 @@ class Answer {
  private:
   struct State {
     std::mutex mutex;
-    std::condition_variable arrived;
+    base::Condition arrived;
     std::optional<Result<T>> result;
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();

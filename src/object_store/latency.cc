@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace varve::object_store {
 namespace {
 
@@ -59,10 +61,10 @@ void LatencyStore::travel(const std::optional<LatencyQuantiles>& quantiles, std:
     return done(Error(Code::unavailable, "the store has too many requests open; try again later"));
   }
   const Journey journey = draw(quantiles);
-  const auto sent = way_->line.pass(Timer::Clock::now(), body_bytes);
+  const auto sent = way_->line.pass(base::now(), body_bytes);
   Done<T> answer = [way = way_, back = journey.back,
                     answer = calls_.add<T>(std::move(done))](Result<T> result) {
-    const auto arrival = way->line.pass(Timer::Clock::now(), received_bytes(result)) + back;
+    const auto arrival = way->line.pass(base::now(), received_bytes(result)) + back;
     way->timer.at(arrival, [answer, result = std::move(result)]() mutable { answer(std::move(result)); });
   };
   // `this` may be used: the destructor stops the timer before anything else.

@@ -2,7 +2,6 @@
 // while the store below, which may have other users, goes on.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/condition.h"
 #include "varve/store.h"
 
 namespace varve::object_store {
@@ -58,7 +58,7 @@ class OpenCalls {
  private:
   struct State {
     std::mutex mutex;
-    std::condition_variable idle;
+    base::Condition idle;
     std::uint64_t next_id = 0;
     std::size_t answering = 0;
     std::unordered_map<std::uint64_t, std::function<void(const Error&)>> open;

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/recorder.h"
 #include "object_store/request_kind.h"
 #include "varve/store.h"
@@ -22,15 +23,14 @@ class RequestTally : public std::enable_shared_from_this<RequestTally> {
   template <class T>
   [[nodiscard]] Store::Done<T> counted(RequestKind kind, std::uint64_t bytes, Store::Done<T> done) {
     of(kind).begin(bytes);
-    return
-        [tally = shared_from_this(), kind, began = Clock::now(), done = std::move(done)](Result<T> result) {
-          std::uint64_t received = 0;
-          if constexpr (std::is_same_v<T, Bytes>) {
-            if (result) received = result->data.size();
-          }
-          tally->of(kind).end(Clock::now() - began, received, result ? nullptr : &result.error());
-          done(std::move(result));
-        };
+    return [tally = shared_from_this(), kind, began = base::now(), done = std::move(done)](Result<T> result) {
+      std::uint64_t received = 0;
+      if constexpr (std::is_same_v<T, Bytes>) {
+        if (result) received = result->data.size();
+      }
+      tally->of(kind).end(base::now() - began, received, result ? nullptr : &result.error());
+      done(std::move(result));
+    };
   }
 
   [[nodiscard]] StoreRequests snapshot() const;

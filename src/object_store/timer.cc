@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "base/clock.h"
 #include "base/invariant.h"
 #include "base/no_memory.h"
+#include "base/thread.h"
 
 namespace varve::object_store {
 
@@ -26,7 +28,7 @@ void Timer::work() {
       continue;
     }
     const auto first = actions_.begin();
-    if (const Clock::time_point due = first->first; due > Clock::now()) {
+    if (const Clock::time_point due = first->first; due > base::now()) {
       changed_.wait_until(lock, due);
       continue;
     }
@@ -49,7 +51,7 @@ void Timer::stop() {
   changed_.notify_one();
   if (!thread_.joinable()) return;
   // An action that destroys the timer's owner would have it wait for itself.
-  VARVE_INVARIANT(thread_.get_id() != std::this_thread::get_id());
+  VARVE_INVARIANT(thread_.id() != base::Thread::current());
   thread_.join();
 }
 

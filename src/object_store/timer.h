@@ -2,11 +2,12 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
-#include <thread>
+
+#include "base/condition.h"
+#include "base/thread.h"
 
 namespace varve::object_store {
 
@@ -32,10 +33,10 @@ class Timer {
   void work();
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  base::Condition changed_;
   std::multimap<Clock::time_point, std::function<void()>> actions_;
   bool stopping_ = false;
-  std::thread thread_;
+  base::Thread thread_;
 };
 
 }  // namespace varve::object_store

@@ -1,6 +1,7 @@
 #include "object_store/workers.h"
 
 #include "base/invariant.h"
+#include "base/thread.h"
 
 namespace varve::object_store {
 
@@ -61,9 +62,9 @@ void Workers::stop() {
     stopping_ = true;
   }
   wakeup_.notify_all();
-  for (std::thread& thread : threads_) {
+  for (base::Thread& thread : threads_) {
     // A `done` that drops the last reference to its store would have the store wait for itself.
-    VARVE_INVARIANT(thread.get_id() != std::this_thread::get_id());
+    VARVE_INVARIANT(thread.id() != base::Thread::current());
     thread.join();
   }
   threads_.clear();

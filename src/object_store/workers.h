@@ -1,16 +1,16 @@
 // A few threads that run requests: for stores whose requests block or compute.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/condition.h"
 #include "base/no_memory.h"
+#include "base/thread.h"
 #include "varve/store.h"
 
 namespace varve::object_store {
@@ -50,10 +50,10 @@ class Workers {
   void work();
 
   std::mutex mutex_;
-  std::condition_variable wakeup_;
+  base::Condition wakeup_;
   std::deque<Request> queue_;
   bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  std::vector<base::Thread> threads_;
 };
 
 }  // namespace varve::object_store

@@ -1,12 +1,13 @@
 #include "read/read_ahead.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/condition.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
 
@@ -40,7 +41,7 @@ struct ReadAhead::Slot {
 
 struct ReadAhead::Shared {
   std::mutex mutex;
-  std::condition_variable_any arrival;
+  base::StoppableCondition arrival;
   std::atomic<bool> news = false;
 
   std::deque<std::shared_ptr<Slot>> slots;  // ascending; the front is what `take` wants
@@ -118,7 +119,7 @@ void ReadAhead::Shared::on_page(std::uint64_t asked_in, const protocol::Reply& p
 ReadAhead::ReadAhead(log::LogStore log_store, Options options)
     : log_store_(std::move(log_store)),
       options_(options),
-      backoff_({}, static_cast<std::uint64_t>(Clock::now().time_since_epoch().count())),
+      backoff_({}, static_cast<std::uint64_t>(base::now().time_since_epoch().count())),
       shared_(std::make_shared<Shared>()),
       news_(&shared_->news) {}
 
@@ -166,7 +167,7 @@ void ReadAhead::fill() {
     const std::lock_guard lock(shared_->mutex);
     Shared& s = *shared_;
     s.news.store(false, std::memory_order_relaxed);
-    if (!s.slots.empty() && !s.slots.front()->asked && (s.failures == 0 || Clock::now() >= s.retry_at)) {
+    if (!s.slots.empty() && !s.slots.front()->asked && (s.failures == 0 || base::now() >= s.retry_at)) {
       wanted.push_back(s.slots.front());
     }
     s.in_flight += static_cast<std::uint32_t>(wanted.size());
@@ -228,7 +229,7 @@ Result<std::optional<Bytes>> ReadAhead::take(Seq seq, Deadline deadline, const s
       shared_->arrival.wait_until(lock, stop, wake, something);
     }
     if (front.answer) continue;
-    if (stop.stop_requested() || Clock::now() >= deadline) return std::optional<Bytes>();
+    if (stop.stop_requested() || base::now() >= deadline) return std::optional<Bytes>();
   }
 }
 
@@ -246,7 +247,7 @@ std::optional<Result<Bytes>> ReadAhead::settle_front() {
   }
   const Code code = answer.error().code();
   if (code == Code::not_found) s.unlisted_finds = 0;
-  const Clock::time_point now = Clock::now();
+  const Clock::time_point now = base::now();
   if (s.failures == 0) s.failing_since = now;
   const bool out_of_patience =
       options_.give_up_ms != 0 && now >= s.failing_since + std::chrono::milliseconds(options_.give_up_ms);

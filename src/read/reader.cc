@@ -1,9 +1,10 @@
 #include "varve/reader.h"
+#include "base/clock.h"
+#include "base/condition.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 #include <stop_token>
 #include <utility>
@@ -127,7 +128,7 @@ class Reader::Impl {
   Clock::time_point next_poll_{};
 
   std::mutex wake_mutex_;
-  std::condition_variable_any woken_;
+  base::StoppableCondition woken_;
   bool awake_ = false;
 
   std::mutex stop_mutex_;
@@ -195,8 +196,8 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
   object_ = {};
   while (true) {
     if (stop_token_.stop_requested()) return Halt::stopped;
-    if (Clock::now() < next_poll_) {
-      if (deadline <= Clock::now()) return Halt::out_of_time;
+    if (base::now() < next_poll_) {
+      if (deadline <= base::now()) return Halt::out_of_time;
       rest_until(std::min(deadline, next_poll_));
       continue;
     }
@@ -208,7 +209,7 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
       if (trusts_the_tail()) {
         ++polls_;
         progress_.polled();
-        next_poll_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());
+        next_poll_ = base::now() + std::chrono::milliseconds(polling_.found_nothing());
         continue;
       }
     } else if (!*object) {
@@ -224,13 +225,13 @@ Result<Reader::Impl::Halt> Reader::Impl::find_records(Deadline deadline) {
     if (!verdict) {
       if (stop_token_.stop_requested()) return Halt::stopped;
       if (verdict.error().code() != Code::timed_out) return verdict.error();
-      if (Clock::now() >= deadline) return Halt::out_of_time;
+      if (base::now() >= deadline) return Halt::out_of_time;
       return Error(Code::unavailable, verdict.error().message());
     }
     if (*verdict == Verdict::look_again) continue;
     doubts_ = 0;
     polls_ = 0;
-    judged_at_ = Clock::now();
+    judged_at_ = base::now();
     judged_tail_ = at_.seq;
     progress_.polled();
     if (!options_.follow) return Halt::at_tail;
@@ -281,7 +282,7 @@ Result<bool> Reader::Impl::enter(const Bytes& object) {
 bool Reader::Impl::trusts_the_tail() const {
   if (!options_.follow || doubts_ > 0 || polls_ >= polls_between_judgements) return false;
   const bool judged_here = judged_tail_ == at_.seq;
-  return Clock::now() - judged_at_ < time_between_judgements || (judged_here && polls_ < polls_trusted);
+  return base::now() - judged_at_ < time_between_judgements || (judged_here && polls_ < polls_trusted);
 }
 
 // Nothing is at `at_`, or not what belongs there. Is that the tail, was the log trimmed past us, did
@@ -292,7 +293,7 @@ Result<Reader::Impl::Verdict> Reader::Impl::judge(const Error& doubt, Deadline d
   judged_tail_.reset();
   read::WaitLimit patience{.deadline = log::LogStore::after(options_.give_up_ms), .stop = stop_token_};
   if (deadline < patience.deadline) {
-    patience.deadline = std::min(patience.deadline, std::max(deadline, Clock::now() + time_to_judge));
+    patience.deadline = std::min(patience.deadline, std::max(deadline, base::now() + time_to_judge));
   }
   const bool absent = doubt.code() == Code::not_found;
   if (absent && mutated(Mutant::hole_ends_reading)) return Verdict::at_tail;

@@ -2,12 +2,12 @@
 // them: no GET, and no waiting for one.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 
+#include "base/condition.h"
 #include "format/header.h"
 #include "log/deadline.h"
 #include "varve/store.h"
@@ -44,7 +44,7 @@ class HandOffQueue {
  private:
   const bool copies_;
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
+  base::StoppableCondition changed_;
   std::optional<Seq> front_;  // the place of the first of `objects_`, or of the next that will come
   std::deque<Bytes> objects_;
 };

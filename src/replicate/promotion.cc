@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
 #include "log/system.h"
@@ -165,7 +166,7 @@ Error Promoting::loss() const {
                 "({} s ago): {} records that are known are lost with it, and all that it has acknowledged "
                 "since. If it can be reached, seal it first (--seal SRC)",
                 mirror_.name_of_log(), end, known_.source, known_.source_end,
-                std::max<std::int64_t>(0, log::unix_ms() - known_.source_seen_unix_ms) / 1000,
+                std::max<std::int64_t>(0, base::unix_ms() - known_.source_seen_unix_ms) / 1000,
                 known_.source_end - end);
   return Error(Code::out_of_range,
                fmt::format("{}. To do it, say --accept-loss-after {}; nothing was done", what, end))
@@ -187,8 +188,8 @@ Result<protocol::Ownership> Promoting::take_over(const LogStore& log, Purpose pu
                                .must_exist = true,
                                .purpose = purpose});
   const auto driven = log.drive(
-      takeover.start(log::unix_ms()),
-      [&](const protocol::Reply& reply) { return takeover.on(reply, log::unix_ms()); }, patience_.deadline);
+      takeover.start(base::unix_ms()),
+      [&](const protocol::Reply& reply) { return takeover.on(reply, base::unix_ms()); }, patience_.deadline);
   if (!driven) return driven.error();
   if (!takeover.result()) return takeover.result().error().with_context(log.name_of_log());
   return takeover.result();

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/condition.h"
 #include "base/mutant.h"
 #include "format/object_check.h"
 #include "log/system.h"
@@ -66,22 +67,25 @@ Replicator::Replicator(log::LogStore source, log::LogStore destination, const Mi
                  {.give_up_ms = options.give_up_ms,
                   .checkpoint_every_objects = options.checkpoint_every_objects,
                   .retry = {},
-                  .jitter_seed = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count())}),
+                  .jitter_seed = static_cast<std::uint64_t>(base::now().time_since_epoch().count())}),
       read_ahead_(source_, {.bytes = options.bytes_max / ahead_share,
                             .objects = options.fetch_objects,
                             .give_up_ms = options.give_up_ms}),
       polling_(options.poll_ms, options.poll_max_ms),
       view_(std::move(beginning.source)),
-      looked_at_(Clock::now()) {
-  mirroring_.source_seen(view_.tail.offset, log::unix_ms());
+      looked_at_(base::now()) {
+  mirroring_.source_seen(view_.tail.offset, base::unix_ms());
   publish();
 }
 
-Replicator::~Replicator() { abandon(); }
+Replicator::~Replicator() {
+  abandon();
+  if (sweeping_.joinable()) sweeping_.join();
+}
 
 std::uint64_t Replicator::now_ms() const {
   return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count());
+      std::chrono::duration_cast<std::chrono::milliseconds>(base::now() - began_).count());
 }
 
 read::WaitLimit Replicator::patience() const {
@@ -141,21 +145,21 @@ Result<void> Replicator::run(Until until) {
     sweep();
     publish();
     if (abandoned_.stop_requested()) return Error(Code::closed, "the mirror was abandoned");
-    if (!stop_by && take_stop()) stop_by = Clock::now() + time_to_stop;
+    if (!stop_by && take_stop()) stop_by = base::now() + time_to_stop;
     const bool at_end = until == Until::source_end ? mirroring_.next().seq >= target_ : at_tail_;
-    if (!stop_by && at_end && Clock::now() >= compare_at) {
+    if (!stop_by && at_end && base::now() >= compare_at) {
       if (const auto nothing = expect_nothing_more(); !nothing) return nothing;
-      compare_at = Clock::now() + time_between_looks;
+      compare_at = base::now() + time_between_looks;
     }
     if (stop_by || (at_end && until == Until::source_end)) {
       mirroring_.want_checkpoint();
       carry_out(mirroring_.take_commands());
-      const bool settled = mirroring_.settled() && !sweeping_.valid();
-      if (settled || (stop_by && Clock::now() >= *stop_by)) return {};
+      const bool settled = mirroring_.settled() && !sweeping_.joinable();
+      if (settled || (stop_by && base::now() >= *stop_by)) return {};
       rest(wake, stop_by.value_or(Clock::time_point::max()));
     } else if (!has_room()) {
       rest(wake, Clock::time_point::max());
-    } else if (Clock::now() < next_fetch_) {
+    } else if (base::now() < next_fetch_) {
       rest(wake, next_fetch_);
     } else if (const auto fetched = fetch(wake); !fetched) {
       return fetched;
@@ -269,13 +273,13 @@ void Replicator::send(const CopyCommand& command) {
 // now is left to the next trim, or to `varve repair`.
 void Replicator::sweep() {
   const Seq below = mirroring_.sweep_below();
-  if (sweeping_.valid() || below <= mirroring_.swept_below()) return;
+  if (sweeping_.joinable() || below <= mirroring_.swept_below()) return;
   sweeping_below_ = below;
   const protocol::SweepPlan plan{.from = mirroring_.swept_below(),
                                  .below = below,
                                  .history = mirroring_.history(),
                                  .forget_seals_before_unix_ms = {}};
-  sweeping_ = std::async(std::launch::async, [this, plan] {
+  sweeping_ = base::Thread([this, plan] {
     Letter event{.command = {}, .error = {}, .found = {}, .swept = 0};
     try {
       event.swept = delete_below(plan);
@@ -287,7 +291,7 @@ void Replicator::sweep() {
 }
 
 void Replicator::swept(std::uint64_t objects) {
-  sweeping_.get();
+  sweeping_.join();
   mirroring_.swept(sweeping_below_);
   const std::lock_guard lock(status_mutex_);
   status_.swept_objects += objects;
@@ -296,7 +300,7 @@ void Replicator::swept(std::uint64_t objects) {
 std::uint64_t Replicator::delete_below(const protocol::SweepPlan& plan) const {
   protocol::Sweep machine(plan);
   const read::WaitLimit limit = patience();
-  const auto deadline = std::min(Clock::now() + time_to_sweep, limit.deadline);
+  const auto deadline = std::min(base::now() + time_to_sweep, limit.deadline);
   const auto swept = destination_.drive(
       machine.start(), [&](const protocol::Reply& reply) { return machine.on(reply); }, deadline, limit.stop);
   static_cast<void>(swept);  // space, no data
@@ -308,7 +312,7 @@ void Replicator::rest(const std::stop_token& wake, Clock::time_point until) {
     until = std::min(until, began_ + std::chrono::milliseconds(*tick));
   }
   std::mutex mutex;
-  std::condition_variable_any woken;
+  base::StoppableCondition woken;
   std::unique_lock lock(mutex);
   if (until == Clock::time_point::max()) {
     woken.wait(lock, wake, [] { return false; });
@@ -318,7 +322,7 @@ void Replicator::rest(const std::stop_token& wake, Clock::time_point until) {
 }
 
 Result<void> Replicator::fetch(const std::stop_token& wake) {
-  Clock::time_point until = Clock::now() + time_between_looks;
+  Clock::time_point until = base::now() + time_between_looks;
   if (const auto tick = mirroring_.next_tick_ms())
     until = std::min(until, began_ + std::chrono::milliseconds(*tick));
   if (tailing_writer_.feed && tailing_writer_.feed->reaches(mirroring_.next().seq))
@@ -331,14 +335,14 @@ Result<void> Replicator::fetch(const std::stop_token& wake) {
 
 // The writer knows what is on the chain, and where it ends.
 Result<void> Replicator::take_handed(log::Deadline until, const std::stop_token& wake) {
-  if (tailing_writer_.feed->empty()) mirroring_.source_seen(mirroring_.next().offset, log::unix_ms());
+  if (tailing_writer_.feed->empty()) mirroring_.source_seen(mirroring_.next().offset, base::unix_ms());
   const bool unsaid = mirroring_.in_flight() == 0 && !mirroring_.settled();
-  if (unsaid) until = std::min(until, Clock::now() + time_to_idle);
-  looked_at_ = Clock::now();
+  if (unsaid) until = std::min(until, base::now() + time_to_idle);
+  looked_at_ = base::now();
   at_tail_ = false;
   if (const auto object = tailing_writer_.feed->take(mirroring_.next().seq, until, wake))
     return take(*object);
-  if (unsaid && Clock::now() >= until) mirroring_.want_checkpoint();
+  if (unsaid && base::now() >= until) mirroring_.want_checkpoint();
   return {};
 }
 
@@ -350,11 +354,11 @@ void Replicator::source_is_well() {
 
 Result<void> Replicator::complain_of_source(const Error& error) {
   if (!protocol::worth_retrying(error) || error.code() == Code::not_found) return error;
-  if (!source_fails_since_) source_fails_since_ = Clock::now();
+  if (!source_fails_since_) source_fails_since_ = base::now();
   const auto patience_ends = *source_fails_since_ + std::chrono::milliseconds(options_.give_up_ms);
-  if (options_.give_up_ms != 0 && Clock::now() >= patience_ends) return error;
+  if (options_.give_up_ms != 0 && base::now() >= patience_ends) return error;
   source_complaint_ = error;
-  next_fetch_ = Clock::now() + rest_of_source;
+  next_fetch_ = base::now() + rest_of_source;
   return {};
 }
 
@@ -377,7 +381,7 @@ Result<void> Replicator::take(const Bytes& object) {
   next_fetch_ = {};
   polling_.found_something();
   carry_out(mirroring_.take_commands());
-  if (Clock::now() - looked_at_ < time_between_looks) return {};
+  if (base::now() - looked_at_ < time_between_looks) return {};
   if (auto view = look(); !view) return complain_of_source(view.error());
   return {};
 }
@@ -403,17 +407,17 @@ Result<protocol::LogState> Replicator::look() {
     return Error(Code::foreign, source_.name_of_log() + " has become another log");
   }
   view_ = *view;
-  looked_at_ = Clock::now();
-  mirroring_.source_seen(view_.tail.offset, log::unix_ms());
+  looked_at_ = base::now();
+  mirroring_.source_seen(view_.tail.offset, base::unix_ms());
   return view;
 }
 
 // The tail, if it was found to be that a short while ago; else the log is looked at.
 Result<void> Replicator::found_nothing() {
   const protocol::Position& next = mirroring_.next();
-  if (at_tail_ && Clock::now() - looked_at_ < time_between_looks) {
-    mirroring_.source_seen(next.offset, log::unix_ms());
-    next_fetch_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());
+  if (at_tail_ && base::now() - looked_at_ < time_between_looks) {
+    mirroring_.source_seen(next.offset, base::unix_ms());
+    next_fetch_ = base::now() + std::chrono::milliseconds(polling_.found_nothing());
     return {};
   }
   const auto view = look();
@@ -422,7 +426,7 @@ Result<void> Replicator::found_nothing() {
     source_is_well();
     at_tail_ = true;
     mirroring_.want_checkpoint();
-    next_fetch_ = Clock::now() + std::chrono::milliseconds(polling_.found_nothing());
+    next_fetch_ = base::now() + std::chrono::milliseconds(polling_.found_nothing());
     return {};
   }
   return doubt(
@@ -455,7 +459,7 @@ void Replicator::publish() {
                              : static_cast<std::uint64_t>(static_cast<double>(status_.records_behind) *
                                                           static_cast<double>(status_.object_bytes) /
                                                           static_cast<double>(status_.records));
-  const std::int64_t age_ms = last_created_unix_ms_ == 0 ? 0 : log::unix_ms() - last_created_unix_ms_;
+  const std::int64_t age_ms = last_created_unix_ms_ == 0 ? 0 : base::unix_ms() - last_created_unix_ms_;
   status_.seconds_behind =
       status_.records_behind == 0 || age_ms < 0 ? 0 : static_cast<std::uint64_t>(age_ms) / 1000;
   status_.held_bytes = held_bytes_;

@@ -4,11 +4,12 @@
 
 #include <deque>
 #include <functional>
-#include <future>
 #include <map>
 #include <mutex>
 #include <stop_token>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "log/log_store.h"
 #include "protocol/mirroring.h"
 #include "protocol/sweep.h"
@@ -108,7 +109,7 @@ class Replicator {
   protocol::Mirroring mirroring_;
   read::ReadAhead read_ahead_;
   read::Polling polling_;
-  const Clock::time_point began_ = Clock::now();
+  const Clock::time_point began_ = base::now();
   const std::shared_ptr<EventQueue> event_queue_ = std::make_shared<EventQueue>();
 
   protocol::LogState view_;      // of the source, as it was seen last
@@ -124,7 +125,7 @@ class Replicator {
   std::int64_t last_created_unix_ms_ = 0;
 
   Seq sweeping_below_ = 0;
-  std::future<void> sweeping_;  // on a thread of its own
+  base::Thread sweeping_;  // on a thread of its own
 
   mutable std::mutex status_mutex_;
   MirrorStatus status_;

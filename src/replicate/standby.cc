@@ -1,12 +1,13 @@
 // A writer's second store: a mirror of its log, on a thread of its own, fed out of the writer's memory.
 #include "append/standby.h"
+#include "base/clock.h"
+#include "base/condition.h"
+#include "base/thread.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
-#include <thread>
 
 #include "base/no_memory.h"
 #include "replicate/replicator.h"
@@ -98,14 +99,14 @@ class SecondPlace final : public append::Second {
   bool caught_up_ = false;
 
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
+  base::StoppableCondition changed_;
   SecondProgress progress_;
   std::function<void()> tell_;
   std::shared_ptr<Replicator> replicator_;  // while it runs
   bool stopping_ = false;
   bool ended_ = false;  // the thread has nothing more to do
   std::stop_source stop_;
-  std::thread thread_;
+  base::Thread thread_;
 };
 
 // Before anybody is fenced: is it a mirror of this log, or an empty place, and has it all?
@@ -182,7 +183,7 @@ void SecondPlace::attend(std::function<void()> tell) {
 }
 
 void SecondPlace::start(std::optional<ResumePoint> beginning) {
-  thread_ = std::thread([this, beginning = std::move(beginning)]() mutable {
+  thread_ = base::Thread([this, beginning = std::move(beginning)]() mutable {
     run_or_end_process("a writer's second store", [&] { run(std::move(beginning)); });
   });
 }
@@ -200,7 +201,8 @@ void SecondPlace::run(std::optional<ResumePoint> beginning) {
     }
     complain(copied.error());
     lock.lock();
-    if (changed_.wait_for(lock, stop_.get_token(), rest_between_beginnings, [this] { return stopping_; }))
+    if (changed_.wait_until(lock, stop_.get_token(), base::now() + rest_between_beginnings,
+                            [this] { return stopping_; }))
       break;
   }
   const std::lock_guard lock(mutex_);
@@ -262,7 +264,7 @@ void SecondPlace::finish(std::chrono::milliseconds patience) {
     stopping_ = true;
     if (replicator_) {
       replicator_->stop();
-      changed_.wait_for(lock, patience, [this] { return ended_; });
+      changed_.wait_until(lock, base::now() + patience, [this] { return ended_; });
     }
     if (replicator_) replicator_->abandon();
     stop_.request_stop();

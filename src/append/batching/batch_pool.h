@@ -34,7 +34,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,6 +43,7 @@
 #include <vector>
 
 #include "append/batching/batch.h"
+#include "base/condition.h"
 #include "format/records.h"
 #include "varve/store.h"
 #include "varve/writer.h"
@@ -199,8 +199,8 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   alignas(cache_line_bytes) std::atomic<State> state_{0};
 
   alignas(cache_line_bytes) mutable std::mutex mutex_;
-  mutable std::condition_variable state_changed_;
-  std::condition_variable room_made_;
+  mutable base::Condition state_changed_;
+  base::Condition room_made_;
   std::atomic<std::uint64_t> room_turn_{0};
   std::vector<Custody> custody_;
   std::uint64_t generation_ = 1;    // as in `state_`: active, or to be installed next

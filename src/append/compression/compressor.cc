@@ -5,8 +5,10 @@
 #include <system_error>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
+#include "base/thread.h"
 
 namespace varve::append {
 
@@ -18,9 +20,7 @@ constexpr std::size_t jobs_per_thread = 2;
 
 }  // namespace
 
-std::uint32_t Compressor::usual_threads() {
-  return std::clamp(std::thread::hardware_concurrency(), 1U, threads_max);
-}
+std::uint32_t Compressor::usual_threads() { return std::clamp(base::Thread::cores(), 1U, threads_max); }
 
 Compressor::Compressor(std::uint32_t threads, std::function<void()> on_done)
     : jobs_max_(threads * jobs_per_thread), on_done_(std::move(on_done)), packers_(threads) {
@@ -44,7 +44,7 @@ void Compressor::end() {
     ending_ = true;
     work_.notify_all();
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (base::Thread& thread : threads_) thread.join();
 }
 
 bool Compressor::has_room() const {
@@ -117,7 +117,7 @@ void Compressor::run(format::Packer& packer) {
 
 // Without memory for it the batch goes as it is.
 void Compressor::compress(Job& job, format::Packer& packer) {
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = base::now();
   const auto cpu_began = thread_cpu();
   Compressed& result = job.result;
   try {
@@ -135,7 +135,7 @@ void Compressor::compress(Job& job, format::Packer& packer) {
     result.is_packed = false;
   }
   result.cpu = thread_cpu() - cpu_began;
-  result.took = std::chrono::steady_clock::now() - began;
+  result.took = base::now() - began;
 }
 
 }  // namespace varve::append

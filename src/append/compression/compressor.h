@@ -5,17 +5,17 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "append/batching/batch.h"
 #include "append/compression/cost_model.h"
+#include "base/condition.h"
+#include "base/thread.h"
 #include "format/blocks.h"
 
 namespace varve::append {
@@ -69,12 +69,12 @@ class Compressor {
   const std::size_t jobs_max_;
   const std::function<void()> on_done_;
   mutable std::mutex mutex_;
-  std::condition_variable work_;
-  std::condition_variable done_;
+  base::Condition work_;
+  base::Condition done_;
   std::deque<Job> jobs_;  // those that threads hold stay where they are
   bool ending_ = false;
   std::vector<format::Packer> packers_;
-  std::vector<std::thread> threads_;
+  std::vector<base::Thread> threads_;
 };
 
 }  // namespace varve::append

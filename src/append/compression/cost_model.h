@@ -11,6 +11,7 @@
 #include "append/compression/codec_tuner.h"
 #include "append/compression/concurrency_probe.h"
 #include "append/compression/cpu_meter.h"
+#include "base/clock.h"
 
 namespace varve::append {
 
@@ -88,7 +89,7 @@ class CostModel {
     bool always_full = true;
     std::uint64_t handed_bytes = 0;  // before it began
     std::chrono::nanoseconds cpu = process_cpu();
-    Clock::time_point began = Clock::now();
+    Clock::time_point began = base::now();
     std::chrono::nanoseconds compressing{0};
   } look_;
   double other_ns_per_byte_ = 0;  // of CPU, for an appended byte, without compressing

@@ -7,7 +7,9 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
-#include <thread>
+
+#include "base/clock.h"
+#include "base/thread.h"
 
 namespace varve::append {
 
@@ -46,10 +48,7 @@ std::chrono::nanoseconds idle_of_all_cores() noexcept {
 std::chrono::nanoseconds process_cpu() noexcept { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 std::chrono::nanoseconds thread_cpu() noexcept { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
-CpuMeter::CpuMeter()
-    : all_cores_(std::max(1U, std::thread::hardware_concurrency())),
-      seen_(see(std::chrono::steady_clock::now())),
-      cores_(all_cores_) {}
+CpuMeter::CpuMeter() : all_cores_(base::Thread::cores()), seen_(see(base::now())), cores_(all_cores_) {}
 
 CpuMeter::Seen CpuMeter::see(std::chrono::steady_clock::time_point now) noexcept {
   return {.at = now, .process = process_cpu(), .idle = idle_of_all_cores()};

@@ -1,10 +1,12 @@
 #include "maintain/preflight/measure.h"
 
-#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "base/clock.h"
+#include "base/condition.h"
 
 namespace varve::preflight {
 namespace {
@@ -18,13 +20,13 @@ double ms_between(Clock::time_point begin, Clock::time_point end) {
 /// What answers leave behind; they may outlive the measurement if it gives up on them.
 struct Arrivals {
   std::mutex mutex;
-  std::condition_variable came;
+  base::Condition came;
   std::vector<double> latencies_ms;
   std::uint32_t ended = 0;
   std::optional<Error> failed;
 
   void note(Clock::time_point begun, const Result<void>& result) {
-    const Clock::time_point now = Clock::now();
+    const Clock::time_point now = base::now();
     const std::lock_guard lock(mutex);
     ++ended;
     if (result) {
@@ -41,7 +43,7 @@ struct Arrivals {
     while (begun - ended > open_max) {
       const std::uint32_t before = ended;
       const auto some = [&] { return ended != before; };
-      if (!came.wait_until(lock, Clock::now() + patience, some)) return false;
+      if (!came.wait_until(lock, base::now() + patience, some)) return false;
     }
     return true;
   }
@@ -57,23 +59,22 @@ struct Arrivals {
 Result<LatencyReport> measure(const object_store::TimedStore& patient, const Load& load, const Send& send,
                               const std::function<Result<void>(double part)>& go_on) {
   const auto arrivals = std::make_shared<Arrivals>();
-  const Clock::time_point start = Clock::now();
+  const Clock::time_point start = base::now();
   std::uint32_t begun = 0;
   std::optional<Error> stopped;
-  while (begun < load.requests_max && Clock::now() - start < load.time_max && !arrivals->failure()) {
-    const Clock::time_point begin = Clock::now();
+  while (begun < load.requests_max && base::now() - start < load.time_max && !arrivals->failure()) {
+    const Clock::time_point begin = base::now();
     send(begun++, [arrivals, begin](const Result<void>& result) { arrivals->note(begin, result); });
     if (!arrivals->wait(begun, load.in_flight - 1, patient.patience())) return patient.too_slow();
-    const double part =
-        std::max(static_cast<double>(begun) / load.requests_max,
-                 ms_between(start, Clock::now()) / static_cast<double>(load.time_max.count()));
+    const double part = std::max(static_cast<double>(begun) / load.requests_max,
+                                 ms_between(start, base::now()) / static_cast<double>(load.time_max.count()));
     if (auto more = go_on(std::min(part, 1.0)); !more) {
       stopped = more.error();
       break;
     }
   }
   if (!arrivals->wait(begun, 0, patient.patience())) return patient.too_slow();
-  const double elapsed_s = ms_between(start, Clock::now()) / 1000;
+  const double elapsed_s = ms_between(start, base::now()) / 1000;
   if (stopped) return *stopped;
   if (const auto failed = arrivals->failure()) return *failed;
   LatencyReport report{.request = load.request, .body_bytes = load.body_bytes, .in_flight = load.in_flight};

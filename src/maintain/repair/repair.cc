@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "log/epoch_map.h"
 #include "log/read_position.h"
@@ -178,8 +179,8 @@ Result<void> Repairing::seal_past(const TailLoss& loss) const {
                                .must_exist = true,
                                .past_loss = loss.walk_from});
   const auto driven = log_store_.drive(
-      takeover.start(log::unix_ms()), [&](const Reply& reply) { return takeover.on(reply, log::unix_ms()); },
-      deadline());
+      takeover.start(base::unix_ms()),
+      [&](const Reply& reply) { return takeover.on(reply, base::unix_ms()); }, deadline());
   if (!driven) return driven;
   if (!takeover.result()) return takeover.result().error();
   return {};

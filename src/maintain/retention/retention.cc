@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
 #include "log/read_position.h"
@@ -33,7 +34,7 @@ class Planning {
       : log_store_(std::move(log)),
         policy_(policy),
         options_(options),
-        now_unix_ms_(options.now_unix_ms.value_or(log::unix_ms())) {}
+        now_unix_ms_(options.now_unix_ms.value_or(base::unix_ms())) {}
 
   /// `not_found`: an object went while it was looked at.
   Result<RetentionPlan> plan() const;

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "base/clock.h"
 #include "log/system.h"
 #include "object_store/metered.h"
 #include "testing/faulty.h"
@@ -147,7 +148,7 @@ TEST_F(RetentionTest, ACursorThatComesBackMeanwhileHoldsWhatItNeeds) {
   std::optional<Result<RetentionReport>> done;
   std::thread retaining([&] { done = retain({faulty, log_.address().path}, policy, when_idle); });
   faulty->wait_for_held(1);  // its removal
-  while (log::unix_ms() == moved_unix_ms) std::this_thread::yield();
+  while (base::unix_ms() == moved_unix_ms) std::this_thread::yield();
   ASSERT_TRUE(cursors_->set("gone", 12));
   faulty->release();
   retaining.join();

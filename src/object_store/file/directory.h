@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -12,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "base/condition.h"
 #include "object_store/descriptor.h"
 #include "varve/result.h"
 
@@ -41,7 +41,7 @@ class Directory {
   const ino_t inode_;
 
   std::mutex mutex_;
-  std::condition_variable finished_one_;
+  base::Condition finished_one_;
   std::uint64_t started_ = 0;
   std::uint64_t finished_ = 0;
   bool running_ = false;

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "object_store/probe/checks.h"
 
 namespace varve::object_store {
@@ -18,7 +19,7 @@ constexpr milliseconds first_pause{50};
 constexpr milliseconds pause_max{2'000};
 
 milliseconds patience_until(Clock::time_point deadline) {
-  const Clock::time_point now = Clock::now();
+  const Clock::time_point now = base::now();
   if (deadline - now > patience_max) return patience_max;  // also `never`, without overflow
   return std::max(std::chrono::duration_cast<milliseconds>(deadline - now), milliseconds(1));
 }
@@ -44,10 +45,10 @@ Result<void> prove_create_if_absent(Store& store, const std::string& prefix, Clo
                       seen->what, why_it_matters(Capability::create_if_absent)));
     }
     const Error& error = seen.error();
-    if (error.code() != Code::unavailable || Clock::now() + pause >= deadline) {
+    if (error.code() != Code::unavailable || base::now() + pause >= deadline) {
       return error.with_context("trying whether the store refuses to create what exists");
     }
-    std::this_thread::sleep_for(pause);
+    base::sleep_until(base::now() + pause);
     pause = std::min(2 * pause, pause_max);
   }
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "object_store/blocking.h"
 #include "varve/store.h"
 
@@ -48,8 +49,7 @@ class TimedStore {
   /// `timed_out` if it takes too long from now on.
   template <class T>
   Result<T> wait(const object_store::Answer<T>& answer) const {
-    if (auto result = answer.wait_until(std::chrono::steady_clock::now() + patience_))
-      return *std::move(result);
+    if (auto result = answer.wait_until(base::now() + patience_)) return *std::move(result);
     return too_slow();
   }
 

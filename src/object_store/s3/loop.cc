@@ -1,6 +1,7 @@
 #include "object_store/s3/loop.h"
 
 #include "base/no_memory.h"
+#include "base/thread.h"
 
 #include <fmt/format.h>
 #include <pthread.h>
@@ -38,7 +39,8 @@ Result<std::shared_ptr<Loop>> Loop::start(Settings settings, CredentialsKeeper::
   if (!transport) return transport.error();
   std::shared_ptr<Loop> loop(new Loop(std::move(settings), *std::move(transport), std::move(source)));
   // The thread keeps the loop alive: the store may be let go from within a `done`.
-  loop->thread_ = std::thread([loop] { run_or_end_process("an S3 store's requests", [&] { loop->run(); }); });
+  loop->thread_ =
+      base::Thread([loop] { run_or_end_process("an S3 store's requests", [&] { loop->run(); }); });
   return loop;
 }
 
@@ -68,7 +70,7 @@ void Loop::submit(std::unique_ptr<Operation> operation) {
   }
   if (refused) return refused->fail(closed(*refused));
   // The loop's own thread looks into the inbox before it waits again.
-  if (std::this_thread::get_id() != thread_.get_id()) transport_->wake();
+  if (base::Thread::current() != thread_.id()) transport_->wake();
 }
 
 void Loop::stop() {
@@ -77,7 +79,7 @@ void Loop::stop() {
     stopping_ = true;
   }
   transport_->wake();
-  if (std::this_thread::get_id() == thread_.get_id()) {
+  if (base::Thread::current() == thread_.id()) {
     thread_.detach();
   } else {
     thread_.join();

@@ -7,9 +7,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
+#include "base/thread.h"
 #include "object_store/s3/credentials/keeper.h"
 #include "object_store/s3/engine.h"
 #include "object_store/s3/operation.h"
@@ -80,7 +80,7 @@ class Loop final : private Wire {
   static constexpr std::int64_t never_told = INT64_MAX;
   std::atomic<std::int64_t> clock_ahead_s_{never_told};
 
-  std::thread thread_;
+  base::Thread thread_;
   std::unique_ptr<CredentialsKeeper> keeper_;  // goes first: it wakes the transport
 };
 

@@ -9,6 +9,8 @@
 #include <new>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace varve::object_store::s3 {
 namespace {
 
@@ -114,7 +116,7 @@ int Transport::on_closing(void* self, curl_socket_t socket) noexcept {
 int Transport::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
   auto& timer = static_cast<Transport*>(self)->timer_;
   timer.reset();
-  if (timeout_ms >= 0) timer = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  if (timeout_ms >= 0) timer = base::now() + std::chrono::milliseconds(timeout_ms);
   return 0;
 }
 
@@ -186,7 +188,7 @@ void Transport::settle_changes() {
 /// What is due, the first steps of new transfers included.
 void Transport::run_timers() {
   int running = 0;
-  while (timer_ && *timer_ <= std::chrono::steady_clock::now()) {
+  while (timer_ && *timer_ <= base::now()) {
     timer_.reset();
     curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
   }
@@ -196,7 +198,7 @@ void Transport::wait(std::chrono::milliseconds patience) {
   using std::chrono::milliseconds;
   settle_changes();
   if (timer_) {
-    const auto left = std::chrono::ceil<milliseconds>(*timer_ - std::chrono::steady_clock::now());
+    const auto left = std::chrono::ceil<milliseconds>(*timer_ - base::now());
     patience = std::clamp(left, milliseconds(0), patience);
   }
   std::array<epoll_event, 64> events;

@@ -1,5 +1,6 @@
 #include "object_store/s3/credentials/keeper.h"
 
+#include "base/clock.h"
 #include "base/no_memory.h"
 
 #include <algorithm>
@@ -58,11 +59,12 @@ void CredentialsKeeper::refetch() {
 void CredentialsKeeper::run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
-    const auto since_last = std::chrono::steady_clock::now() - last_fetch_;
+    const auto since_last = base::now() - last_fetch_;
     if (state_.fetches != 0 && since_last < apart_min) {
-      wanted_.wait_for(lock, apart_min - since_last, [&] { return stop_.load(); });
+      wanted_.wait_until(lock, base::now() + (apart_min - since_last), [&] { return stop_.load(); });
     } else if (system_clock::now() < next_) {
-      wanted_.wait_for(lock, std::min<system_clock::duration>(next_ - system_clock::now(), nap_max));
+      wanted_.wait_until(
+          lock, base::now() + std::min<system_clock::duration>(next_ - system_clock::now(), nap_max));
     } else {
       lock.unlock();
       fetch();
@@ -76,7 +78,7 @@ void CredentialsKeeper::fetch() {
   {
     const std::lock_guard lock(mutex_);
     ++state_.fetches;
-    last_fetch_ = std::chrono::steady_clock::now();
+    last_fetch_ = base::now();
     const auto now = system_clock::now();
     if (fetched) {
       next_ = refresh_time(*fetched, now).value_or(system_clock::time_point::max());

@@ -3,14 +3,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
+#include "base/condition.h"
+#include "base/thread.h"
 #include "object_store/s3/credentials/credentials.h"
 #include "varve/result.h"
 
@@ -52,11 +52,11 @@ class CredentialsKeeper {
   const std::function<void()> changed_;
   std::atomic<bool> stop_{false};
   mutable std::mutex mutex_;
-  std::condition_variable wanted_;
+  base::Condition wanted_;
   State state_;
   std::chrono::system_clock::time_point next_ = std::chrono::system_clock::time_point::min();
   std::chrono::steady_clock::time_point last_fetch_{};
-  std::thread thread_;
+  base::Thread thread_;
 };
 
 }  // namespace varve::object_store::s3
