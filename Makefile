@@ -83,7 +83,7 @@ test-fuzz:  ## each fuzzer for a second (libFuzzer, clang); for longer: make soa
 	ctest --preset fuzz --parallel $(JOBS) --output-junit ctest.xml
 
 .PHONY: check-mutants
-check-mutants:  ## are the bugs found that are planted on purpose? (src/base/mutant.h)
+check-mutants:  ## is each bug that is planted on purpose found by its test? (docs/mutants.md)
 	@tools/check-mutants
 
 .PHONY: check-style
@@ -160,7 +160,8 @@ soak: deps  ## try for longer, and add what was tried to docs/evidence.md; MINUT
 	@tools/soak --minutes $(or $(MINUTES),30)
 
 .PHONY: release-check
-release-check: deps  ## before a release: coverage, and all of it on a fresh Debian 12
+release-check: deps  ## before a release: each mutant twenty times, coverage, and all of it on a fresh Debian 12
+	@tools/check-mutants --repeat 20
 	@$(MAKE) coverage
 	@tools/clean-room
 

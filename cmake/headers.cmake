@@ -1,5 +1,5 @@
-# varve_check_headers: compiles every header alone. The public ones, as a user would, without src/ on the path;
-# ours with what their target sees. Built by `make check-headers` only. A header whose source is the library's is left out
+# varve_check_headers: compiles every header alone. The public ones, as a user would, without src/ on the path; ours
+# with what their target sees. Built by `make check-headers` only. A header whose source is the library's is left out
 # where the library's sources are compiled one by one: the source includes it first (`make check-style`).
 add_custom_target(varve_check_headers)
 add_dependencies(varve_check_headers varve_verify_interface_header_sets)

@@ -1,6 +1,7 @@
-# Test programs with planted bugs in them (src/base/mutant.h), for tools/check-mutants. Only those sources of the library
-# that have such bugs, or places to be interrupted at (src/append/batching/preemption.h), are compiled once more; everything else
-# is as it was built. A program is then linked again with these objects, before the library is searched for the rest.
+# Test programs with planted bugs in them (src/base/mutant.h), for tools/check-mutants. Only those sources of the
+# library that have such bugs, or places to be interrupted at (src/append/batching/preemption.h), are compiled once
+# more; everything else is as it was built. A program is then linked again with these objects, before the library is
+# searched for the rest.
 if(BUILD_SHARED_LIBS)
   return()
 endif()

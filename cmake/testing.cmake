@@ -1,7 +1,7 @@
 include(GoogleTest)
 
-# The presets of `make test` say -O0 here: the tests' own code, full of templates, compiles up to twice as fast without the
-# optimiser. What they test, the library, keeps its own level.
+# The presets of `make test` say -O0 here: the tests' own code, full of templates, compiles up to twice as fast
+# without the optimiser. What they test, the library, keeps its own level.
 set(VARVE_TEST_COMPILE_OPTIONS "" CACHE STRING "Compiler options for the tests alone")
 mark_as_advanced(VARVE_TEST_COMPILE_OPTIONS)
 

@@ -33,6 +33,18 @@ TEST(Locate, FindsEveryOffsetOfAnyLog) {
   }
 }
 
+TEST(Locate, OfEpochsThatBeginAlikeTheLastHasTheRecord) {
+  TestLog log;
+  TestChain chain(log, 4);
+  chain.data(2);
+  chain.seal(2);
+  chain.seal(3);
+  const Header holder = chain.data(3);
+  const Result<Position> found = run(log, Locate(view_of(log), 2));
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(*found, position_of(holder));
+}
+
 TEST(Locate, TakesAFewRoundTripsInALongEpoch) {
   TestLog log;
   TestChain chain(log, 64);

@@ -17,6 +17,12 @@ namespace flag = format::flag;
 
 constexpr std::uint32_t window = 4;
 
+TEST(Step, AVoidFollowsASeal) {
+  TestLog log;
+  const TestChain chain(log, window);  // a seal, and no more
+  EXPECT_EQ(chain.tail().seq, window);
+}
+
 TEST(Step, FollowsTheChainOverDataSealsAndVoids) {
   TestLog log;
   TestChain chain(log, window);

@@ -334,8 +334,8 @@ TEST(ReaderFollowing, TrimmedPastTheReader) {
   writer.sweep();
   // The object being read is here already; the next one is gone.
   const Error error = read_to_error(*reader);
-  EXPECT_EQ(error.code(), Code::out_of_range) << error.message();
-  EXPECT_EQ(error.valid_range(), (OffsetRange{70, 100}));
+  ASSERT_EQ(error.code(), Code::out_of_range) << error.message();
+  ASSERT_EQ(error.valid_range(), (OffsetRange{70, 100}));
   EXPECT_EQ(read_to_error(*reader).code(), Code::out_of_range);
   const auto again = open_reader(log, {.from = error.valid_range()->begin});
   EXPECT_EQ(read_to_end(*again), 100U);

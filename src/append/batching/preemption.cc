@@ -1,5 +1,23 @@
 #include "append/batching/preemption.h"
 
+namespace varve::append {
+namespace {
+thread_local Interruption* interruption = nullptr;
+}  // namespace
+
+Interruption::Interruption(std::uint32_t nth, std::function<void()> what)
+    : left_(nth), what_(std::move(what)) {
+  interruption = this;
+}
+Interruption::~Interruption() { interruption = nullptr; }
+
+void Interruption::count() {
+  if (left_ == 0 || --left_ > 0) return;
+  what_();
+}
+
+}  // namespace varve::append
+
 #ifndef VARVE_PREEMPTION
 
 namespace varve::append {
@@ -41,6 +59,7 @@ void preempt_from(std::uint64_t seed) noexcept {
 // Relaxed throughout: it must not order anything for the code that it disturbs, or it would hide from
 // ThreadSanitizer what it is there to show.
 void preemption_point() noexcept {
+  if (interruption != nullptr) interruption->count();
   thread_local Sequence sequence;
   const std::uint64_t seed = seed_of_all.load(std::memory_order_relaxed);
   if (seed == 0) return;

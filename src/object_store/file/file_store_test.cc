@@ -94,7 +94,9 @@ TEST_F(FileStoreTest, DoesNotFollowSymbolicLinks) {
   fs::create_directories(root_ / "log");
   fs::create_symlink(root_ / "secret", root_ / "log/link");
   EXPECT_FALSE(get_now(store, "log/link"));
-  EXPECT_EQ(put_if_absent_now(store, "log/link", copy_bytes("x")).error().code(), Code::already_exists);
+  const Result<void> created = put_if_absent_now(store, "log/link", copy_bytes("x"));
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code(), Code::already_exists);
   EXPECT_TRUE(list_now(store, "log/")->objects.empty());
   ASSERT_TRUE(put_now(store, "log/link", copy_bytes("x")));  // takes the link's place
   EXPECT_EQ(fs::file_size(root_ / "secret"), 4U);
