@@ -25,10 +25,13 @@ constexpr const char* cursor_about =
 A cursor is a name and an offset: every record below it is done with. It moves forward only, whoever
 moves it from wherever. The log may be trimmed to its cursors, so that nobody misses a record.
 
+A cursor knows the history that it is of: where an older copy of the log was restored and written on, list
+says so, and nobody goes on from there. Delete it, and set it to where its reader is to go on.
+
   set NAME OFFSET   move it there, or create it
   get NAME          print its offset
   list              print all of them
-  delete NAME       forget it)";
+  delete NAME       forget it, also one that cannot be used)";
 
 constexpr const char* cursor_examples =
     R"(  varve cursor file:///var/tmp/mylog set backup 1200
@@ -84,8 +87,13 @@ ExitCode list(const Cursors& cursors, bool json) {
     return ExitCode::fine;
   }
   for (const Cursor& cursor : *all) {
-    fmt::print("{:<{}}  offset {}, moved {}\n", cursor.name, width, with_commas(cursor.offset),
-               human_time(cursor.moved_unix_ms));
+    if (cursor.readable) {
+      fmt::print("{:<{}}  offset {}, moved {}\n", cursor.name, width, with_commas(cursor.offset),
+                 human_time(cursor.moved_unix_ms));
+    } else {
+      fmt::print("{:<{}}  cannot be read\n", cursor.name, width);
+    }
+    if (cursor.problem) fmt::print("{:<{}}    {}\n", "", width, cursor.problem->message());
   }
   return ExitCode::fine;
 }

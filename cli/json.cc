@@ -11,10 +11,17 @@ nlohmann::ordered_json json_of(const LogInfo& info) {
 }
 
 nlohmann::ordered_json json_of(const Cursor& cursor) {
-  return {{"name", cursor.name},
-          {"offset", cursor.offset},
-          {"moved_unix_ms", cursor.moved_unix_ms},
-          {"revision", cursor.revision}};
+  nlohmann::ordered_json json{{"name", cursor.name},
+                              {"offset", cursor.offset},
+                              {"moved_unix_ms", cursor.moved_unix_ms},
+                              {"revision", cursor.revision}};
+  if (!cursor.readable) json["offset"] = json["moved_unix_ms"] = nullptr;
+  if (cursor.problem) json["problem"] = problem_json(*cursor.problem);
+  return json;
+}
+
+nlohmann::ordered_json problem_json(const Error& problem) {
+  return {{"code", to_string(problem.code())}, {"message", problem.message()}};
 }
 
 void print_json(const nlohmann::ordered_json& json) {

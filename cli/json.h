@@ -13,6 +13,7 @@ namespace varve::cli {
 
 /// Field names are those of `Cursor`.
 [[nodiscard]] nlohmann::ordered_json json_of(const Cursor& cursor);
+[[nodiscard]] nlohmann::ordered_json problem_json(const Error& problem);
 
 /// Prints it, indented. Bytes that are not UTF-8 (names in a store may be anything) are replaced.
 void print_json(const nlohmann::ordered_json& json);

@@ -27,6 +27,8 @@ name the offset at which they begin with --seal-past-hole-at: a seal is put behi
 lost offsets are not given out again, everything else stays, and readers that come to the hole are
 told. If there is a copy of the missing objects, restore them instead. This fences whoever writes.
 
+A cursor that is damaged, or of another log that was here before, begins anew at the log's start.
+
 Exits with 4 if something is lost that it did not, or could not, go past.)";
 
 constexpr const char* repair_examples =

@@ -55,6 +55,8 @@ nlohmann::ordered_json offset_json(const std::optional<Offset>& offset) {
 nlohmann::ordered_json plan_json(const RetentionPlan& plan) {
   auto idle = nlohmann::ordered_json::array();
   for (const Cursor& cursor : plan.idle) idle.push_back(json_of(cursor));
+  auto untrusted = nlohmann::ordered_json::array();
+  for (const Cursor& cursor : plan.untrusted) untrusted.push_back(json_of(cursor));
   return {
       {"start_offset", plan.records.begin},
       {"end_offset", plan.records.end},
@@ -67,6 +69,7 @@ nlohmann::ordered_json plan_json(const RetentionPlan& plan) {
       {"by_size", offset_json(plan.by_size)},
       {"lowest_cursor", plan.lowest_cursor ? json_of(*plan.lowest_cursor) : nlohmann::ordered_json(nullptr)},
       {"held_back", plan.held_back},
+      {"untrusted_cursors", std::move(untrusted)},
       {"idle_cursors", std::move(idle)},
       {"writer_has_closed", plan.writer_has_closed}};
 }
@@ -80,6 +83,7 @@ std::string reason_for(const RetentionPlan& plan) {
   };
   switch (plan.decided_by) {
     case RetentionRule::cursors:
+      if (!plan.untrusted.empty()) return "held back: what these cursors still need cannot be told";
       if (!plan.held_back) return "decided by the lowest cursor, " + cursor();
       return fmt::format("held back by {}; the limits alone would let go up to offset {}", cursor(),
                          with_commas(std::max(plan.by_age.value_or(0), plan.by_size.value_or(0))));
@@ -94,11 +98,19 @@ std::string reason_for(const RetentionPlan& plan) {
   return "there is no cursor that counts, so nobody is done with anything";
 }
 
+void print_untrusted(const RetentionPlan& plan) {
+  for (const Cursor& cursor : plan.untrusted) fmt::print("{}\n", cursor.problem->message());
+}
+
 void print_idle(const RetentionPlan& plan, bool done) {
   const char* what = !plan.remove_idle ? "ignored" : done ? "removed" : "would be removed";
   for (const Cursor& cursor : plan.idle) {
-    fmt::print("cursor '{}' is idle and {}: offset {}, moved {}\n", cursor.name, what,
-               with_commas(cursor.offset), human_time(cursor.moved_unix_ms));
+    if (cursor.readable) {
+      fmt::print("cursor '{}' is idle and {}: offset {}, moved {}\n", cursor.name, what,
+                 with_commas(cursor.offset), human_time(cursor.moved_unix_ms));
+    } else {
+      fmt::print("cursor '{}' cannot be read and is {}\n", cursor.name, what);
+    }
   }
 }
 
@@ -114,6 +126,7 @@ void print_plan(const RetentionPlan& plan, bool done) {
                counted(plan.records.end - plan.records.begin, "record"));
   }
   fmt::print("{}\n", reason_for(plan));
+  print_untrusted(plan);
   print_idle(plan, done);
 }
 

@@ -92,8 +92,10 @@ std::string screen_of(const std::string& name, const Look& look, const std::opti
   if (look.cursors.empty()) return text + "\n  no cursors\n";
   text += fmt::format("\n  {:<24}  {:>14}  {:>14}\n", "cursor", "offset", "behind");
   for (const Cursor& cursor : look.cursors) {
-    text += fmt::format("  {:<24}  {:>14}  {:>14}\n", cursor.name, with_commas(cursor.offset),
-                        with_commas(lag_of(cursor, info)));
+    const std::string offset = cursor.readable ? with_commas(cursor.offset) : "?";
+    const std::string behind = cursor.problem ? "?" : with_commas(lag_of(cursor, info));
+    text += fmt::format("  {:<24}  {:>14}  {:>14}\n", cursor.name, offset, behind);
+    if (cursor.problem) text += fmt::format("    {}\n", cursor.problem->message());
   }
   return text;
 }
@@ -102,7 +104,14 @@ nlohmann::ordered_json look_json(const Look& look, const std::optional<Rates>& r
   nlohmann::ordered_json json = json_of(look.info);
   auto cursors = nlohmann::ordered_json::array();
   for (const Cursor& cursor : look.cursors) {
-    cursors.push_back({{"name", cursor.name}, {"offset", cursor.offset}, {"lag", lag_of(cursor, look.info)}});
+    nlohmann::ordered_json one{
+        {"name", cursor.name}, {"offset", cursor.offset}, {"lag", lag_of(cursor, look.info)}};
+    if (!cursor.readable) one["offset"] = nullptr;
+    if (cursor.problem) {
+      one["lag"] = nullptr;
+      one["problem"] = problem_json(*cursor.problem);
+    }
+    cursors.push_back(std::move(one));
   }
   json["cursors"] = std::move(cursors);
   json["records_per_second"] =

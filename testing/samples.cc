@@ -184,6 +184,24 @@ Checkpoint checkpoint() {
                       {.seal = 300, .first_offset = 6000, .flags = flag::fences_nobody}}};
 }
 
+// As the command made it before cursors were bound.
+CursorRevision cursor() {
+  return {.revision = 0,
+          .log_id = {{0xc6, 0xdc, 0x34, 0x29, 0x37, 0x2a, 0xc8, 0x52, 0x1f, 0x11, 0xae, 0xb7, 0x13, 0xaa,
+                      0x17, 0x7f}},
+          .mover_id = {{0x59, 0x58, 0xa5, 0xf8, 0x2f, 0x7d, 0x53, 0x78, 0x9a, 0x2b, 0x13, 0x20, 0xd0, 0x5d,
+                        0x97, 0x48}},
+          .removed = false,
+          .offset = 14,
+          .moved_unix_ms = 1796099532387};
+}
+
+CursorRevision bound_cursor() {
+  CursorRevision bound = cursor();
+  bound.bind(0x1122'3344'5566'7788);
+  return bound;
+}
+
 Checkpoint mirror_checkpoint() {
   Checkpoint mirror = checkpoint();
   mirror.mirror = MirrorState{.begins_seq = 64,

@@ -10,6 +10,7 @@
 
 #include "format/blocks.h"
 #include "format/checkpoint.h"
+#include "format/cursor.h"
 #include "format/header.h"
 #include "format/records.h"
 #include "format/seal.h"
@@ -56,6 +57,8 @@ struct DataRead {
 [[nodiscard]] std::vector<Claim> wordy_claims();  ///< they compress
 [[nodiscard]] Checkpoint checkpoint();
 [[nodiscard]] Checkpoint mirror_checkpoint();
+[[nodiscard]] CursorRevision cursor();
+[[nodiscard]] CursorRevision bound_cursor();
 
 /// Makes the envelope's checksum hold again after a change to a header (or a checkpoint, all of it).
 void mend_checksum(std::span<std::byte> envelope);

@@ -198,7 +198,9 @@ function fillTable(id, heads, rows, none) {
 
 function drawTables(log) {
   fillTable("cursors", ["name", "offset", "behind", "moved"],
-    log.cursors.map((cursor) => [cursor.name, cursor.offset, cursor.lag, moment(cursor.moved_unix_ms)]), "none");
+    log.cursors.map((cursor) => cursor.problem
+      ? [cursor.name, "?", "?", cursor.problem]
+      : [cursor.name, cursor.offset, cursor.lag, moment(cursor.moved_unix_ms)]), "none");
   fillTable("epochs", ["epoch", "first offset", "sealed", "by", "ended"],
     (log.info?.epochs ?? []).slice(-12).reverse().map((epoch) => [epoch.epoch, epoch.first_offset, moment(epoch.sealed_unix_ms),
       epoch.sealed_by || "–", epoch.closed_cleanly ? "closed" : epoch.epoch === log.info.epoch ? "open, or its writer is gone" : "taken over"]), "none seen yet");

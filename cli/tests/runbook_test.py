@@ -185,6 +185,14 @@ class Offsets(Entry):
         self.assertRegex(listed, r"gone\s+offset 1, moved 20")
         self.assertEqual(self.varve("cursor", self.log, "list"), "")
 
+    def test_a_cursor_that_cannot_be_used(self):
+        self.append("one", "two", "three")
+        self.varve("cursor", self.log, "set", "billing", "2")
+        next((self.directory / "log" / "cursors" / "billing").iterdir()).write_bytes(b"?")
+        listed, *_ = self.follow("A cursor that cannot be used", CURSOR="billing", OFFSET=1)
+        self.assertIn("cannot be read", listed)
+        self.assertEqual(self.varve("cat", self.log, "--cursor", "billing"), "two\nthree\n")
+
 
 class Damage(Entry):
     HEADING = "corruption: an object is damaged or missing"

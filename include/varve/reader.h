@@ -54,6 +54,13 @@ struct ReaderOptions {
   std::uint32_t give_up_ms = 60'000;
 };
 
+/// A place in the history of a log: `history` ties the offset to the records before it. The same offset of a
+/// log that was restored from an older copy, and written on, has another.
+struct ReadMark {
+  Offset offset = 0;
+  std::uint64_t history = 0;  ///< of no meaning by itself (docs/protocol.md, Cursors)
+};
+
 /// Reads a log in offset order, without a writer's help, while others write and trim. What it has
 /// returned never changes and nothing is skipped; every record's checksum is verified always.
 ///
@@ -84,6 +91,10 @@ class Reader {
 
   /// The offset that `next` will return.
   [[nodiscard]] Offset position() const noexcept;
+
+  /// The place after the record that `next` returned last; nothing before the first one. For
+  /// `Cursors::advance`.
+  [[nodiscard]] std::optional<ReadMark> mark() const noexcept;
 
   /// Ends a waiting `next`, now or at its next call, without a record.
   void stop() noexcept;

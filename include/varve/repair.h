@@ -16,6 +16,7 @@ enum class RepairKind : std::uint8_t {
   delete_leftovers,    ///< what a trim has left below the start, and what lies in voids
   rebuild_checkpoint,  ///< missing, damaged or useless: openings are slow without it
   seal_past_hole,      ///< acknowledged records are lost near the end, so that no writer can open the log
+  restart_cursor,      ///< a cursor is damaged, or another log's: its reader begins anew at the log's start
 };
 
 /// The enumerator's name, as in `--json`.

@@ -24,7 +24,9 @@ enum class IdleCursors : std::uint8_t {
 ///
 /// `max_age_ms` and `max_bytes` are limits: what is beyond either may go. `to_cursors` without a limit
 /// lets go of what all cursors are done with, and of nothing while there is none. Whatever is set, **no
-/// record goes that a cursor still needs**, but for `idle_cursors`.
+/// record goes that a cursor still needs**, but for `idle_cursors`. What a cursor needs that cannot be relied
+/// on
+/// (`Cursor::problem`) nobody knows: it holds everything, until it is removed.
 ///
 /// Objects go whole, so a little more is kept than the limits say; never less.
 struct RetentionPolicy {
@@ -33,20 +35,21 @@ struct RetentionPolicy {
   /// Records are kept for so long, by the clocks of their writers. Not 0.
   std::optional<std::uint64_t> max_age_ms = {};
 
-  /// The newest objects of records are kept that have so many bytes together (seals, small and rare, do
-  /// not count). Not 0.
+  /// The newest objects of records are kept that have so many bytes together, and the one in which the limit
+  /// is reached (seals, small and rare, do not count). Not 0.
   std::optional<std::uint64_t> max_bytes = {};
 
   IdleCursors idle_cursors = IdleCursors::hold;
   /// How long a cursor stands still before it is idle, by the clocks of its movers. Only with `ignore`
-  /// and `remove`. 0: each cursor is.
+  /// and `remove`. 0: each cursor is; otherwise one that cannot be read never is.
   std::uint64_t idle_after_ms = 0;
 };
 
 /// What decides where the log will begin.
 enum class RetentionRule : std::uint8_t {
   none,     ///< nothing may go
-  cursors,  ///< the lowest cursor: it is the rule, or it holds back what a limit would let go
+  cursors,  ///< the lowest cursor is the rule, or it, or one that cannot be relied on, holds back what would
+            ///< go
   age,
   size,
 };
@@ -65,10 +68,11 @@ struct RetentionPlan {
   std::optional<Offset> by_age = {};         ///< what the limit of age alone would let go ends here
   std::optional<Offset> by_size = {};        ///< likewise
   std::optional<Cursor> lowest_cursor = {};  ///< of those that count
-  bool held_back = false;                    ///< by that cursor: the limits would let more go
-  std::vector<Cursor> idle = {};             ///< those that do not count
-  bool remove_idle = false;                  ///< they are to be removed
-  bool writer_has_closed = false;            ///< nobody is fenced by taking the log over
+  bool held_back = false;  ///< by that cursor, or by those in `untrusted`: the rules would let more go
+  std::vector<Cursor> untrusted = {};  ///< those that count and cannot be relied on: they hold everything
+  std::vector<Cursor> idle = {};       ///< those that do not count
+  bool remove_idle = false;            ///< they are to be removed
+  bool writer_has_closed = false;      ///< nobody is fenced by taking the log over
 
   /// Nothing goes, no cursor is removed.
   [[nodiscard]] bool empty() const noexcept;

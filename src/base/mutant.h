@@ -113,6 +113,9 @@ enum class Mutant : std::uint8_t {
   stretch_from_front,  ///< the first record of the stretch that was read is returned
   // Cursors and consumers.
   no_look_back,         ///< a cursor's move stands though newer ones were made and swept meanwhile
+  absent_move_is_lost,  ///< "already exists" and then nothing there is taken for a lost race
+  any_history_fits,     ///< a cursor of another history of the log is believed
+  untrusted_not_heard,  ///< retention passes over a cursor that cannot be relied on
   move_exists_is_ours,  ///< "already exists" on a move is taken for one's own
   handed_is_done,       ///< a consumer commits what it has only handed out
   skipped_is_done,      ///< a consumer that passes what was trimmed commits what it has only handed out

@@ -11,12 +11,14 @@
 #include "base/no_memory.h"
 #include "consume/commit_pace.h"
 #include "consume/cursor_committer.h"
+#include "consume/read_marks.h"
 #include "log/deadline.h"
 
 namespace varve {
 
 using consume::CommitPace;
 using consume::CursorCommitter;
+using consume::ReadMarks;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
@@ -29,11 +31,11 @@ constexpr int trims_max = 8;
 
 class Consumer::Impl {
  public:
-  Impl(LogAddress log, std::string name, ConsumerOptions options, CursorCommitter cursor_committer)
+  Impl(LogAddress log, std::string name, ConsumerOptions options, CursorCommitter committer)
       : log_(std::move(log)),
         name_(std::move(name)),
         options_(options),
-        cursor_committer_(std::move(cursor_committer)),
+        cursor_committer_(std::move(committer)),
         pace_(options.commit_every_records, options.commit_every_ms),
         done_below_(cursor_committer_.offset()),
         handed_below_(cursor_committer_.offset()) {}
@@ -62,6 +64,7 @@ class Consumer::Impl {
   std::string name_;
   ConsumerOptions options_;
   CursorCommitter cursor_committer_;
+  ReadMarks marks_;
   CommitPace pace_;
   Offset done_below_;
   Offset handed_below_;
@@ -109,8 +112,10 @@ bool Consumer::Impl::skip_trimmed(const Error& error) {
 Result<void> Consumer::Impl::commit() {
   if (ended_) return *ended_;
   if (done_below_ == cursor_committer_.offset()) return {};
-  const auto moved = cursor_committer_.move(mutated(Mutant::handed_is_done) ? handed_below_ : done_below_);
+  const Offset done = mutated(Mutant::handed_is_done) ? handed_below_ : done_below_;
+  const auto moved = cursor_committer_.move({.offset = done, .mark = marks_.at(done)});
   if (moved) {
+    marks_.forget_below(done);
     pace_.on_committed();
     return {};
   }
@@ -162,6 +167,7 @@ Result<std::optional<Record>> Consumer::Impl::next(milliseconds timeout) {
     }
     if (*record) {
       handed_below_ = (*record)->offset + 1;
+      if (const auto mark = reader_->mark()) marks_.add(*mark);
       return record;
     }
     if (!options_.reader.follow || !cut_short || take_stop()) return record;

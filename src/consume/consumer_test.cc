@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "consume/commit_pace.h"
+#include "consume/read_marks.h"
 #include "testing/faulty.h"
 #include "testing/log_builder.h"
 
@@ -254,11 +255,91 @@ TEST_F(ConsumerTest, BadInput) {
   EXPECT_EQ(Consumer::open(log_.address(), "a/b").error().code(), Code::invalid_argument);
   const LogBuilder none;
   EXPECT_EQ(Consumer::open(none.address(), "copy").error().code(), Code::not_found);
-  ASSERT_TRUE(cursors_->set("far", 1000));
-  EXPECT_EQ(Consumer::open(log_.address(), "far").error().code(), Code::out_of_range);
-  ConsumerOptions skips;
-  skips.skip_trimmed = true;
-  EXPECT_EQ(Consumer::open(log_.address(), "far", skips).error().code(), Code::out_of_range);
+}
+
+/// The bytes of the log, to be put back later.
+using Snapshot = std::vector<std::pair<Seq, std::vector<std::byte>>>;
+Snapshot snapshot_of(const LogBuilder& log) {
+  Snapshot copy;
+  for (const Seq seq : log.stored()) copy.emplace_back(seq, log.load(seq));
+  return copy;
+}
+void restore(LogBuilder& log, const Snapshot& copy) {
+  for (const Seq seq : log.stored()) log.remove(seq);
+  log.remove_checkpoint();
+  for (const auto& [seq, body] : copy) log.store({.seq = seq, .body = body});
+}
+
+// Nine records would never be delivered: those of the new history below the old cursor.
+TEST_F(ConsumerTest, DoesNotGoOnInAnotherHistoryOfTheLog) {
+  const Snapshot copy = snapshot_of(log_);
+  for (int i = 0; i < 5; ++i) writer_->put(2);
+  {
+    const auto consumer = open(by_hand);
+    work(*consumer, 0, 29);
+    ASSERT_TRUE(consumer->close());
+  }
+  for (const bool skips : {false, true}) {
+    restore(log_, copy);
+    const auto beyond = Consumer::open(log_.address(), "copy", {.skip_trimmed = skips});
+    ASSERT_FALSE(beyond);
+    EXPECT_EQ(beyond.error().code(), Code::out_of_range) << beyond.error().message();
+    BuiltWriter another = log_.open();
+    for (int i = 0; i < 10; ++i) another.put(2);
+    const auto other = Consumer::open(log_.address(), "copy", {.skip_trimmed = skips});
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code(), Code::foreign) << other.error().message();
+  }
+  ASSERT_TRUE(cursors_->remove("copy"));
+  ASSERT_TRUE(cursors_->set("copy", 20));
+  const auto consumer = open(by_hand);
+  work(*consumer, 20, 40);
+  EXPECT_TRUE(consumer->close());
+}
+
+// Every commit binds to what was read, wherever in an object it stands.
+TEST_F(ConsumerTest, EveryCommitIsOfTheHistoryThatWasRead) {
+  const Snapshot copy = snapshot_of(log_);
+  for (int i = 0; i < 5; ++i) writer_->put(2);
+  const Snapshot whole = snapshot_of(log_);
+  restore(log_, copy);
+  {
+    BuiltWriter another = log_.open();
+    for (int i = 0; i < 5; ++i) another.put(2);
+  }
+  const Snapshot other = snapshot_of(log_);
+  restore(log_, whole);
+  const auto consumer = open(by_hand);
+  for (Offset offset = 0; offset < 30; ++offset) {
+    work(*consumer, offset, offset + 1);
+    ASSERT_TRUE(consumer->commit());
+    restore(log_, other);
+    EXPECT_EQ(Cursors::open(log_.address())->get("copy").has_value(), offset + 1 <= 20) << offset;
+    restore(log_, whole);
+    EXPECT_TRUE(Cursors::open(log_.address())->get("copy")) << offset;
+  }
+}
+
+TEST(ReadMarks, AreOfTheObjectThatHoldsTheRecordBefore) {
+  consume::ReadMarks marks;
+  for (Offset offset = 5; offset <= 8; ++offset) marks.add({offset, 100});
+  for (Offset offset = 9; offset <= 10; ++offset) marks.add({offset, 200});
+  marks.add({50, 300});  // what lay between was trimmed away
+  EXPECT_FALSE(marks.at(4));
+  EXPECT_EQ(marks.at(5)->history, 100U);
+  EXPECT_EQ(marks.at(8)->history, 100U);
+  EXPECT_EQ(marks.at(9)->history, 200U);
+  EXPECT_EQ(marks.at(9)->offset, 9U);
+  EXPECT_FALSE(marks.at(11));
+  EXPECT_FALSE(marks.at(49));
+  EXPECT_EQ(marks.at(50)->history, 300U);
+  marks.forget_below(9);
+  EXPECT_FALSE(marks.at(8));
+  EXPECT_EQ(marks.at(10)->history, 200U);
+  for (Offset offset = 60; offset < 70'000; offset += 2) marks.add({offset, offset});
+  EXPECT_LE(marks.size(), consume::ReadMarks::objects_max);
+  EXPECT_EQ(marks.at(60)->history, 60U);
+  EXPECT_FALSE(marks.at(69'998)) << "is looked up";
 }
 
 }  // namespace

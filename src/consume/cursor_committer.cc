@@ -11,7 +11,7 @@ namespace varve::consume {
 Result<bool> CursorCommitter::settle() {
   auto now = cursors_.get(cursor_.name);
   if (now && now->revision == cursor_.revision) return false;
-  if (now && now->revision == cursor_.revision + 1 && now->offset == *in_doubt_) {
+  if (now && now->revision == cursor_.revision + 1 && now->offset == in_doubt_->offset) {
     cursor_ = *std::move(now);
     in_doubt_.reset();
     return true;
@@ -23,8 +23,9 @@ Result<bool> CursorCommitter::settle() {
 }
 
 // One advance, and what became of it.
-Result<void> CursorCommitter::try_move(Offset offset) {
-  auto moved = cursors_.advance(cursor_, offset);
+Result<void> CursorCommitter::try_move(const Target& target) {
+  auto moved =
+      target.mark ? cursors_.advance(cursor_, *target.mark) : cursors_.advance(cursor_, target.offset);
   if (moved) {
     cursor_ = *std::move(moved);
     in_doubt_.reset();
@@ -38,20 +39,20 @@ Result<void> CursorCommitter::try_move(Offset offset) {
     if (*settled) return {};
   }
   const bool unknown = code != Code::fenced && code != Code::out_of_range;
-  if (unknown && !mutated(Mutant::doubt_forgotten)) in_doubt_ = offset;
+  if (unknown && !mutated(Mutant::doubt_forgotten)) in_doubt_ = target;
   return moved.error();
 }
 
-Result<void> CursorCommitter::move(Offset offset) {
+Result<void> CursorCommitter::move(const Target& target) {
   if (in_doubt_) {
     // The same again, and only then another: of two moves in doubt nobody could say which was made.
     const auto settled = settle();
     if (!settled) return settled.error();
     if (!*settled) {
-      if (const auto repeated = try_move(*in_doubt_); !repeated) return repeated;
+      if (const auto repeated = try_move(Target(*in_doubt_)); !repeated) return repeated;
     }
   }
-  return try_move(offset);
+  return try_move(target);
 }
 
 }  // namespace varve::consume

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "varve/cursor.h"
+#include "varve/reader.h"
 
 namespace varve::consume {
 
@@ -17,17 +18,22 @@ class CursorCommitter {
   /// All below is committed.
   [[nodiscard]] Offset offset() const { return cursor_.offset; }
 
+  /// Where it moves to; without a mark, that is looked up.
+  struct Target {
+    Offset offset = 0;
+    std::optional<ReadMark> mark = {};
+  };
   /// Moves it. Errors: `fenced`, for good: somebody else has moved or removed the cursor; others pass.
-  Result<void> move(Offset offset);
+  Result<void> move(const Target& target);
 
  private:
   /// Finds out whether the move that had no answer was made. False: nobody has moved the cursor.
   Result<bool> settle();
-  Result<void> try_move(Offset offset);
+  Result<void> try_move(const Target& target);
 
   Cursors cursors_;
   Cursor cursor_;                   // as far as known
-  std::optional<Offset> in_doubt_;  // a move there had no answer, and may still be made
+  std::optional<Target> in_doubt_;  // a move there had no answer, and may still be made
 };
 
 }  // namespace varve::consume

@@ -208,6 +208,10 @@ void add_log(Families& families, const std::string& log, const LogView& view) {
         number(info.leftover_objects));
   for (const Cursor& cursor : view.cursors) {
     const Labels of_cursor = with(labels, "cursor", cursor.name);
+    families.gauge("varve_cursor_problem",
+                   "1: the cursor cannot be relied on; `varve cursor LOG list` says why.",
+                   cursor.problem ? 1 : 0, of_cursor);
+    if (cursor.problem) continue;
     families.gauge("varve_cursor_offset", "Where a named reader has come to.", number(cursor.offset),
                    of_cursor);
     families.gauge("varve_cursor_lag_records", "How many records it has before it.",

@@ -139,7 +139,8 @@ Json log_state(const LogView& view) {
     cursors.push_back({{"name", cursor.name},
                        {"offset", cursor.offset},
                        {"lag", end - std::min(cursor.offset, end)},
-                       {"moved_unix_ms", cursor.moved_unix_ms}});
+                       {"moved_unix_ms", cursor.moved_unix_ms},
+                       {"problem", cursor.problem ? Json(cursor.problem->message()) : Json(nullptr)}});
   }
   return {{"info", view.info ? info_state(*view.info) : Json(nullptr)},
           {"cursors", std::move(cursors)},

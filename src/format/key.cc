@@ -74,7 +74,7 @@ std::optional<CursorKey> parse_cursor_key(std::string_view log_path, std::string
   const std::size_t slash = key.find('/');
   if (slash == std::string_view::npos || !is_cursor_name(key.substr(0, slash))) return std::nullopt;
   const auto revision = parse_number_in_key(key.substr(slash + 1));
-  if (!revision) return std::nullopt;
+  if (!revision || *revision > max_cursor_revision) return std::nullopt;
   return CursorKey{std::string(key.substr(0, slash)), *revision};
 }
 

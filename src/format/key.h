@@ -40,6 +40,9 @@ inline constexpr std::size_t max_cursor_name = 128;
 [[nodiscard]] std::string cursor_key(std::string_view log_path, std::string_view name,
                                      std::uint64_t revision);
 
+/// No mover comes so far: names of higher revisions are no cursor's.
+inline constexpr std::uint64_t max_cursor_revision = std::uint64_t{1} << 62;
+
 struct CursorKey {
   std::string name;
   std::uint64_t revision = 0;

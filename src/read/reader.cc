@@ -81,6 +81,7 @@ class Reader::Impl {
   Result<std::optional<Record>> next(std::chrono::milliseconds timeout);
   [[nodiscard]] std::shared_ptr<const void> pin() const { return object_.owner; }
   [[nodiscard]] Offset position() const noexcept { return offset_; }
+  [[nodiscard]] std::optional<ReadMark> mark() const noexcept { return mark_; }
   void stop() noexcept;
   void wake() noexcept;
   [[nodiscard]] ReaderMetrics metrics() const;
@@ -119,6 +120,8 @@ class Reader::Impl {
   Seq object_seq_ = 0;
   std::optional<format::RecordCursor> cursor_;  // in `object_`
   std::int64_t time_unix_ms_ = 0;               // of `object_`
+  std::uint64_t history_ = 0;                   // the hash of its header
+  std::optional<ReadMark> mark_;                // behind the record returned last
 
   std::uint32_t doubts_ = 0;        // looks at the log since records came, or the tail
   std::uint32_t polls_ = 0;         // finding nothing, since the tail was last judged
@@ -176,6 +179,7 @@ Result<std::optional<Record>> Reader::Impl::next(std::chrono::milliseconds timeo
       }
       if ((*record)->offset < offset_ && !mutated(Mutant::told_again)) continue;
       ++offset_;
+      mark_ = ReadMark{.offset = offset_, .history = history_};
       return Record{.offset = (*record)->offset, .data = (*record)->payload, .time_unix_ms = time_unix_ms_};
     }
     if (!deadline) deadline = log::deadline_after(timeout);
@@ -273,6 +277,7 @@ Result<bool> Reader::Impl::enter(const Bytes& object) {
   if (!has_records) return false;
   doubts_ = 0;
   time_unix_ms_ = header->created_unix_ms;
+  history_ = next->previous_hash;
   object_ = std::move(readable);
   const Offset wanted = std::max(header->first_offset, offset_);
   progress_.begun(wanted, header->end_offset() - wanted, object.data.size());
@@ -465,6 +470,7 @@ Result<std::optional<Record>> Reader::next(std::chrono::milliseconds timeout) {
 }
 std::shared_ptr<const void> Reader::pin() const { return impl_->pin(); }
 Offset Reader::position() const noexcept { return impl_->position(); }
+std::optional<ReadMark> Reader::mark() const noexcept { return impl_->mark(); }
 void Reader::stop() noexcept { impl_->stop(); }
 void Reader::wake() noexcept { impl_->wake(); }
 ReaderMetrics Reader::metrics() const { return impl_->metrics(); }

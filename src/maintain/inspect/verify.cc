@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "base/no_memory.h"
-#include "consume/cursor_history.h"
+#include "consume/history.h"
+#include "consume/revision_store.h"
 #include "format/checkpoint.h"
 #include "format/key.h"
 #include "format/object_check.h"
@@ -371,16 +372,25 @@ Result<void> Verification::end_of_walk() {
 }
 
 Result<void> Verification::check_cursors() {
-  const consume::Moves moves(log_store_.address(), marks_.log_id);
+  const consume::RevisionStore store(log_store_.address(), marks_.log_id);
   const auto deadline = log::LogStore::after(give_up_ms);
-  const auto cursors = moves.list_all(deadline);
-  if (!cursors) return cursors.error();
-  for (const auto& [name, revisions] : *cursors) {
-    const auto newest = moves.newest(name, revisions, deadline);
-    if (newest) continue;
-    if (!is_damage(newest.error())) return newest.error();
-    findings_.add(Severity::warning, format::cursor_key(log_store_.address().path, name, revisions.back()),
-                  newest.error().message());
+  const auto listed = store.list_all(deadline);
+  if (!listed) return listed.error();
+  std::vector<std::pair<std::string, protocol::NewestRevision>> cursors;
+  for (const auto& [name, revisions] : *listed) {
+    const auto newest = store.newest(name, revisions, deadline);
+    if (!newest) return newest.error();
+    if (*newest) cursors.emplace_back(name, **newest);
+  }
+  // After the cursors, which may move to the log's end meanwhile. A log that cannot be surveyed is damaged
+  // itself, and says nothing of its cursors.
+  const auto view = read::read_log_state(log_store_, {.deadline = deadline, .stop = {}});
+  for (const auto& [name, newest] : cursors) {
+    const auto wrong = consume::problem_with(log_store_, name, newest, view ? &*view : nullptr, deadline);
+    if (!wrong) return wrong.error();
+    if (!*wrong) continue;
+    findings_.add(Severity::warning, format::cursor_key(log_store_.address().path, name, newest.revision),
+                  (*wrong)->message());
   }
   return {};
 }

@@ -12,6 +12,8 @@ std::string_view to_string(RepairKind kind) noexcept {
       return "rebuild_checkpoint";
     case RepairKind::seal_past_hole:
       return "seal_past_hole";
+    case RepairKind::restart_cursor:
+      return "restart_cursor";
   }
   return "unknown_repair";
 }

@@ -11,6 +11,7 @@
 #include "log/read_position.h"
 #include "log/system.h"
 #include "maintain/inspect/findings.h"
+#include "maintain/repair/cursors.h"
 #include "maintain/repair/plan.h"
 #include "protocol/sweep.h"
 #include "protocol/takeover.h"
@@ -41,6 +42,8 @@ class Repairing {
   Result<void> seal_past(const TailLoss& loss) const;
   Result<void> delete_leftovers();
   Result<void> rebuild_checkpoint() const;
+  /// Only of a log that can be opened.
+  [[nodiscard]] Offset start_offset() const { return view_->start_offset(); }
 
  private:
   [[nodiscard]] LogStore::Deadline deadline() const { return LogStore::after(options_.give_up_ms); }
@@ -281,6 +284,11 @@ Error in_time(const Error& error) {
   return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
 }
 
+void add(RepairPlan& plan, maintain::BadCursors bad) {
+  plan.steps.insert(plan.steps.end(), bad.steps.begin(), bad.steps.end());
+  plan.notes.insert(plan.notes.end(), bad.notes.begin(), bad.notes.end());
+}
+
 Error not_that_hole(const RepairPlan& plan, Offset named) {
   const OffsetRange lost = plan.lost.front().offsets;
   return Error(Code::out_of_range,
@@ -298,6 +306,10 @@ Result<RepairPlan> plan_repair(const LogAddress& log, const RepairOptions& optio
   const auto named = options.seal_past_hole_at;
   if (named && !plan.lost.empty() && plan.lost.front().offsets.begin != *named)
     return not_that_hole(plan, *named);
+  if (!plan.lost.empty() || plan.beyond_repair) return plan;  // the cursors cannot be told yet
+  auto bad = maintain::find_bad_cursors(log, options.give_up_ms);
+  if (!bad) return in_time(bad.error());
+  add(plan, *std::move(bad));
   return plan;
 }
 
@@ -331,6 +343,12 @@ Result<RepairPlan> repair(const LogAddress& log, const RepairOptions& options) {
   done.notes.insert(done.notes.end(), rest.notes.begin(), rest.notes.end());
   done.lost.insert(done.lost.end(), rest.lost.begin(), rest.lost.end());
   done.beyond_repair = rest.beyond_repair;
+  if (!rest.lost.empty() || rest.beyond_repair) return done;
+  auto bad = maintain::find_bad_cursors(log, options.give_up_ms);
+  if (!bad) return in_time(bad.error());
+  const auto restarted = maintain::restart_cursors(log, *bad, repairing.start_offset(), options.give_up_ms);
+  if (!restarted) return in_time(restarted.error());
+  add(done, *std::move(bad));
   return done;
 }
 

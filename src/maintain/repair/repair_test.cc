@@ -8,6 +8,7 @@
 #include "format/key.h"
 #include "object_store/blocking.h"
 #include "testing/log_builder.h"
+#include "varve/cursor.h"
 #include "varve/inspect.h"
 #include "varve/reader.h"
 #include "varve/writer.h"
@@ -91,6 +92,26 @@ TEST(Repair, FinishesATrimAndMakesACheckpointBesideAWriter) {
   writer.put(2);  // the writer did not notice
   EXPECT_EQ(read_from(log, 7), 16U);
   EXPECT_TRUE(Writer::open(log.address()));
+}
+
+// Its owner is handed out again what it has had; nothing is passed over, and nothing trimmed away.
+TEST(Repair, ACursorThatCannotBeReadBeginsAnewAtTheStart) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  for (int i = 0; i < 6; ++i) writer.put(2);
+  writer.trim(4);
+  writer.sweep();
+  writer.write_checkpoint();
+  const auto cursors = Cursors::open(log.address()).value();
+  for (const char* name : {"cut", "sound"}) ASSERT_TRUE(cursors.set(name, 9));
+  const std::string key = format::cursor_key(log.address().path, "cut", 0);
+  ASSERT_TRUE(object_store::put_now(*log.address().store, key, {}));
+  ASSERT_THAT(kinds_of(planned(log)), ElementsAre(RepairKind::restart_cursor));
+  EXPECT_FALSE(cursors.get("cut")) << "a plan changes nothing";
+  EXPECT_TRUE(repaired(log).steps.at(0).done);
+  EXPECT_EQ(cursors.get("cut")->offset, 4U);
+  EXPECT_EQ(cursors.get("sound")->offset, 9U);
+  EXPECT_THAT(kinds_of(repaired(log)), IsEmpty());
 }
 
 TEST(Repair, ABadCheckpointIsMadeAnew) {

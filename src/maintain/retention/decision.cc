@@ -36,6 +36,7 @@ constexpr std::uint64_t longest_ms = 1'000'000'000'000'000;
 bool is_idle(const Cursor& cursor, const RetentionPolicy& policy, std::int64_t now_unix_ms) {
   if (policy.idle_cursors == IdleCursors::hold) return false;
   if (policy.idle_after_ms == 0) return true;
+  if (!cursor.readable) return false;  // nobody knows when it was moved
   if (cursor.moved_unix_ms >= now_unix_ms) return false;
   // The difference of any two numbers of 64 bits has room here.
   const auto stood =
@@ -70,6 +71,8 @@ RetentionPlan decide(const RetentionPolicy& policy, const Facts& facts) {
   for (const Cursor& cursor : facts.cursors) {
     if (is_idle(cursor, policy, facts.now_unix_ms)) {
       plan.idle.push_back(cursor);
+    } else if (cursor.problem && !mutated(Mutant::untrusted_not_heard)) {
+      plan.untrusted.push_back(cursor);
     } else if (!plan.lowest_cursor || cursor.offset < plan.lowest_cursor->offset) {
       plan.lowest_cursor = cursor;
     }
@@ -92,6 +95,11 @@ RetentionPlan decide(const RetentionPolicy& policy, const Facts& facts) {
     below = plan.lowest_cursor->offset;
     plan.decided_by = RetentionRule::cursors;
     plan.held_back = limited;
+  }
+  if (!plan.untrusted.empty() && (below > begin || policy.to_cursors)) {
+    below = begin;
+    plan.decided_by = RetentionRule::cursors;
+    plan.held_back = true;
   }
   plan.let_go_below = std::clamp(below, begin, end);
   plan.trim_before = plan.let_go_below;

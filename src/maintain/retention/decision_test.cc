@@ -62,6 +62,42 @@ TEST(RetentionDecision, NoLimitTakesWhatACursorNeeds) {
   EXPECT_EQ(plan({.to_cursors = true}, {cursor("fast", 190)}, 120).let_go_below, 120U);
 }
 
+Cursor bad(const char* name, bool readable, std::uint64_t days_ago = 0) {
+  Cursor made = cursor(name, readable ? 190 : 0, days_ago);
+  made.readable = readable;
+  if (!readable) made.moved_unix_ms = 0;
+  made.problem = Error(readable ? Code::foreign : Code::corruption, "not to be relied on");
+  return made;
+}
+
+// Whatever it says, its owner may need what is there.
+TEST(RetentionDecision, ACursorThatCannotBeReliedOnHoldsEverything) {
+  for (const bool readable : {true, false}) {
+    const auto made = plan({.to_cursors = true}, {cursor("sound", 150), bad("bad", readable)});
+    EXPECT_EQ(made.let_go_below, 100U);
+    EXPECT_EQ(made.decided_by, RetentionRule::cursors);
+    EXPECT_TRUE(made.held_back);
+    ASSERT_EQ(made.untrusted.size(), 1U);
+    EXPECT_EQ(made.untrusted[0].name, "bad");
+    EXPECT_EQ(made.lowest_cursor->name, "sound");
+    EXPECT_EQ(plan({}, {bad("bad", readable)}, 120, 140).let_go_below, 100U);
+    EXPECT_EQ(plan({.to_cursors = true}, {bad("bad", readable)}).let_go_below, 100U);
+  }
+}
+
+TEST(RetentionDecision, WhenACursorThatCannotBeReadWasMovedNobodyKnows) {
+  RetentionPolicy policy{
+      .to_cursors = true, .idle_cursors = IdleCursors::ignore, .idle_after_ms = 30 * day_ms};
+  const auto with = [&](const Cursor& other) {
+    return plan(policy, {cursor("sound", 150), other}).let_go_below;
+  };
+  EXPECT_EQ(with(bad("cut", false)), 100U);
+  EXPECT_EQ(with(bad("other-history", true, 1)), 100U);
+  EXPECT_EQ(with(bad("other-history", true, 40)), 150U) << "idle as any other";
+  policy.idle_after_ms = 0;
+  EXPECT_EQ(plan(policy, {bad("cut", false)}, 120).let_go_below, 120U) << "the limits count alone";
+}
+
 TEST(RetentionDecision, ACursorBehindTheStartHoldsTheRest) {
   const auto made = plan({}, {cursor("late", 7)}, 120);
   EXPECT_EQ(made.let_go_below, 100U);

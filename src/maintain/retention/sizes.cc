@@ -56,11 +56,13 @@ Result<std::optional<Seq>> Sizes::first_within(std::uint64_t max_bytes) const {
   std::uint64_t left = all->bytes;
   std::optional<Seq> first;
   const Result<void> visited = visit_below(view_.tail.seq, [&](const ListedSeq& object) {
-    if (left <= max_bytes) {
+    // What was trimmed since the first time is not there any more.
+    const std::uint64_t rest = left - std::min(left, object.bytes);
+    if (rest < max_bytes) {
       first = object.seq;
       return false;
     }
-    left -= std::min(left, object.bytes);  // what was trimmed since the first time is not there any more
+    left = rest;
     return true;
   });
   if (!visited) return visited.error();

@@ -24,7 +24,8 @@ class Sizes {
   /// Of the DATA objects from the lowest live one on, below `below`.
   Result<Amount> below(Seq below) const;
 
-  /// The first DATA object that may stay if the newest are to have `max_bytes` at most; nothing: none may.
+  /// The first DATA object that stays if the newest are to have `max_bytes` at least, as far as there are so
+  /// many; nothing: there is none.
   Result<std::optional<Seq>> first_within(std::uint64_t max_bytes) const;
 
  private:

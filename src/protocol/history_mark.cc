@@ -1,0 +1,95 @@
+#include "protocol/history_mark.h"
+
+#include <algorithm>
+
+#include "base/mutant.h"
+#include "protocol/probe.h"
+
+namespace varve::protocol {
+
+using format::Header;
+
+namespace {
+
+// Seals and empty objects at one offset that are looked at. More are made by nobody between two records.
+constexpr int walk_max = 256;
+
+}  // namespace
+
+HistoryMark::HistoryMark(const LogState& view, Offset offset, std::optional<std::uint64_t> sought)
+    : tail_(view.tail), offset_(offset), sought_(sought), before_start_(offset <= view.start_offset()) {
+  if (offset < view.start_offset() || offset > tail_.offset) return;
+  // At the start nothing that the log still has can be passed over, so only the mark is asked for.
+  locate_.emplace(view, before_start_ ? offset : offset - 1);
+}
+
+Requests HistoryMark::start() {
+  if (!locate_) return end(offset_ > tail_.offset ? HistoryVerdict::beyond_end : HistoryVerdict::untold);
+  Requests requests = locate_->start();
+  return locate_->done() ? on_located() : requests;
+}
+
+Requests HistoryMark::on(const Reply& reply) {
+  if (done_) return {};
+  if (!locate_) return on_next(reply);
+  Requests requests = locate_->on(reply);
+  return locate_->done() ? on_located() : requests;
+}
+
+Requests HistoryMark::on_located() {
+  const Result<Position> at = locate_->result();
+  if (!at) {
+    if (!is_lost(at.error())) error_ = at.error();
+    return end(HistoryVerdict::untold);
+  }
+  if (*at == tail_) {  // the log is empty, and the newest object touches its end
+    if (tail_.linked) mark_ = tail_.previous_hash;
+    return end(HistoryVerdict::untold);
+  }
+  const auto holder = locate_->seen().find(at->seq);
+  if (holder == locate_->seen().end()) return end(HistoryVerdict::untold);
+  const Header header = holder->second;
+  locate_.reset();
+  mark_ = format::hash_of(header);
+  if (before_start_ || !sought_) return end(HistoryVerdict::untold);
+  if (found(*mark_)) return end(HistoryVerdict::same);
+  return walk_from(*at, header);
+}
+
+// A mark that was taken where the record before the offset had been trimmed is of an object further on.
+Requests HistoryMark::walk_from(const Position& at, const Header& object) {
+  const Result<Position> next = step(at, object);
+  if (!next) return end(HistoryVerdict::untold);
+  next_ = *next;
+  return look_on();
+}
+
+Requests HistoryMark::look_on() {
+  if (next_.offset > offset_ || next_.seq >= tail_.seq || ++walked_ > walk_max) {
+    return end(HistoryVerdict::other_history);
+  }
+  return {Request::make(Request::Kind::get_header, next_.seq)};
+}
+
+Requests HistoryMark::on_next(const Reply& reply) {
+  const Result<Header> header = header_in(reply);
+  if (!header) {
+    if (!is_lost(header.error())) error_ = header.error();
+    return end(HistoryVerdict::untold);
+  }
+  const Result<Position> next = step(next_, *header);
+  if (!next) return end(HistoryVerdict::untold);
+  if (found(format::hash_of(*header))) return end(HistoryVerdict::same);
+  next_ = *next;
+  return look_on();
+}
+
+bool HistoryMark::found(std::uint64_t hash) { return sought_ == hash || mutated(Mutant::any_history_fits); }
+
+Requests HistoryMark::end(HistoryVerdict verdict) {
+  verdict_ = verdict;
+  done_ = true;
+  return {};
+}
+
+}  // namespace varve::protocol
