@@ -28,7 +28,7 @@ add_custom_target(varve_mutants)
 foreach(program
     position_test takeover_test appender_test recovery_scan_test sweep_test tail_listing_test locate_test format_test
     mirroring_test mirror_test file_store_test s3_test batch_test writer_test reader_test append_notifier_test cursors_test
-    consumer_test retention_test repair_test varve_sim varve_model_check)
+    cursor_register_test consumer_test retention_test repair_test varve_sim varve_model_check)
   if(NOT TARGET ${program})
     continue()
   endif()
