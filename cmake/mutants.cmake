@@ -24,11 +24,19 @@ target_compile_definitions(varve_mutated PRIVATE VARVE_MUTANTS VARVE_PREEMPTION)
 target_include_directories(varve_mutated PRIVATE $<TARGET_PROPERTY:varve,INCLUDE_DIRECTORIES>)
 target_link_libraries(varve_mutated PRIVATE $<TARGET_PROPERTY:varve,LINK_LIBRARIES>)
 
+# The programs that the table of mutants names, and the tools that can be asked as well.
+set(table ${PROJECT_SOURCE_DIR}/docs/mutants.md)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${table})
+file(STRINGS ${table} rows REGEX "^\\| `[a-z0-9_]+` \\| `")
+set(programs varve_sim varve_model_check)
+foreach(row IN LISTS rows)
+  string(REGEX REPLACE "^\\| `[a-z0-9_]+` \\| `([a-z0-9_]+)`.*" "\\1" program "${row}")
+  list(APPEND programs ${program})
+endforeach()
+list(REMOVE_DUPLICATES programs)
+
 add_custom_target(varve_mutants)
-foreach(program
-    position_test takeover_test appender_test recovery_scan_test sweep_test tail_listing_test locate_test format_test
-    mirroring_test mirror_test file_store_test s3_test batch_test writer_test reader_test append_notifier_test cursors_test
-    cursor_register_test consumer_test retention_test repair_test varve_sim varve_model_check)
+foreach(program IN LISTS programs)
   if(NOT TARGET ${program})
     continue()
   endif()

@@ -55,6 +55,11 @@ class Cursors {
   /// Looks at the log, which must exist. Errors: as `Reader::open`.
   static Result<Cursors> open(LogAddress log, CursorOptions options = {});
 
+  // Copies are cheap, and no move leaves one behind that has no log.
+  Cursors(const Cursors&) noexcept = default;
+  Cursors& operator=(const Cursors&) noexcept = default;
+  ~Cursors() = default;
+
   /// A name is 1 to 128 letters, digits, '-', '_' and '.', not beginning with '.'. Errors everywhere:
   /// `invalid_argument` for another; for a cursor that cannot be relied on those of `Cursor::problem`;
   /// `denied`, `unavailable`, `timed_out`. One bad cursor keeps no other from being used.

@@ -65,6 +65,12 @@ enum class WriteOutcome : std::uint8_t {
 class [[nodiscard]] Error {
  public:
   Error(Code code, std::string message);
+  // A move copies: what was moved from still says what it said.
+  Error(const Error&) noexcept = default;
+  Error& operator=(const Error&) noexcept = default;
+  Error(Error&& other) noexcept : Error(static_cast<const Error&>(other)) {}
+  Error& operator=(Error&& other) noexcept { return *this = static_cast<const Error&>(other); }
+  ~Error() = default;
 
   /// The same failure with the meaning it has for a write.
   [[nodiscard]] Error with_outcome(WriteOutcome outcome) const;
@@ -114,6 +120,12 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   Result(Result&&) noexcept = default;
   Result& operator=(Result&&) noexcept = default;
   ~Result() = default;
+
+  /// Throws `tl::bad_expected_access` where there is an error, also when there is nothing else to return.
+  using tl::expected<T, Error>::value;
+  void value() const requires(std::is_void_v<T>) {
+    if (!this->has_value()) throw tl::bad_expected_access<Error>(this->error());
+  }
 
  private:
   static tl::expected<T, Error> copy_of(const Result& other) {

@@ -162,7 +162,8 @@ class Reservation {
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
   [[nodiscard]] Offset offset() const noexcept { return offset_; }
 
-  /// Publishes the first `used` bytes (at most `bytes().size()`) as the record. Once only.
+  /// Publishes the first `used` bytes (at most `bytes().size()`) as the record. Once only: more bytes, a
+  /// second call, or one after a move is a defect of the program, which it ends with a message.
   void commit(std::size_t used, AppendCallback callback = {});
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "log/front_door.h"
 #include "log/system.h"
 #include "object_store/probe/create_probe.h"
 
@@ -77,8 +78,10 @@ Result<void> check(const WriterOptions& options) {
   if (const auto error = out_of_bounds("second_patience_ms", options.second_patience_ms, 1U, 3'600'000U)) {
     return *error;
   }
-  if (options.second && options.second->store == nullptr)
-    return Error(Code::invalid_argument, "WriterOptions::second has no store");
+  if (options.second) {
+    if (const auto there = log::check_store(*options.second); !there)
+      return there.error().with_context("WriterOptions::second");
+  }
   if (const auto error =
           out_of_bounds("buffered_bytes_max", options.buffered_bytes_max, options.batch_bytes, SIZE_MAX)) {
     return *error;

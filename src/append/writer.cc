@@ -8,6 +8,7 @@
 #include "append/upload_loop.h"
 #include "base/no_memory.h"
 #include "log/deadline.h"
+#include "log/front_door.h"
 #include "protocol/locate.h"
 
 namespace varve {
@@ -183,7 +184,7 @@ Writer::~Writer() {
 }
 
 Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, const WriterOptions& options) {
-  return with_memory([&]() -> Result<std::unique_ptr<Writer>> {
+  return log::with_store(log, [&]() -> Result<std::unique_ptr<Writer>> {
     if (const Result<void> sane = append::check(options); !sane) return sane.error();
     log::LogStore log_store(std::move(log));
     const auto deadline = log::LogStore::after(options.open_timeout_ms);

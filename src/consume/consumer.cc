@@ -13,6 +13,7 @@
 #include "consume/cursor_committer.h"
 #include "consume/read_marks.h"
 #include "log/deadline.h"
+#include "log/front_door.h"
 
 namespace varve {
 
@@ -218,7 +219,7 @@ Result<Cursor> find_or_create(const Cursors& cursors, const LogAddress& log, con
 }  // namespace
 
 Result<std::unique_ptr<Consumer>> Consumer::open(LogAddress log, std::string name, ConsumerOptions options) {
-  return with_memory([&]() -> Result<std::unique_ptr<Consumer>> {
+  return log::with_store(log, [&]() -> Result<std::unique_ptr<Consumer>> {
     auto cursors = Cursors::open(log, {.give_up_ms = options.reader.give_up_ms});
     if (!cursors) return cursors.error();
     auto cursor = find_or_create(*cursors, log, name, options.reader);

@@ -8,6 +8,7 @@
 #include "consume/history.h"
 #include "consume/revision_store.h"
 #include "format/key.h"
+#include "log/front_door.h"
 #include "log/read_position.h"
 #include "varve/reader.h"
 
@@ -143,7 +144,7 @@ Result<Cursor> Cursors::Impl::advance(const Cursor& last, Offset offset,
 Cursors::Cursors(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Result<Cursors> Cursors::open(LogAddress log, CursorOptions options) {
-  return with_memory([&]() -> Result<Cursors> {
+  return log::with_store(log, [&]() -> Result<Cursors> {
     const log::LogStore log_store(log);
     const auto view =
         read::read_log_state(log_store, {.deadline = log::LogStore::after(options.give_up_ms), .stop = {}});

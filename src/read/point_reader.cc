@@ -13,6 +13,7 @@
 #include "format/blocks.h"
 #include "format/records.h"
 #include "format/trailer.h"
+#include "log/front_door.h"
 #include "log/log_store.h"
 #include "log/read_position.h"
 #include "log/request.h"
@@ -294,7 +295,7 @@ Error as_said_to_callers(const Error& error) {
 }  // namespace
 
 Result<std::unique_ptr<PointReader>> PointReader::open(LogAddress log, PointReaderOptions options) {
-  return with_memory([&]() -> Result<std::unique_ptr<PointReader>> {
+  return log::with_store(log, [&]() -> Result<std::unique_ptr<PointReader>> {
     const log::LogStore log_store(std::move(log));
     const read::WaitLimit patience{.deadline = log::LogStore::after(options.give_up_ms), .stop = {}};
     Result<LogState> view = read::read_log_state(log_store, patience);

@@ -13,6 +13,7 @@
 #include "base/no_memory.h"
 #include "format/records.h"
 #include "log/append_notifier.h"
+#include "log/front_door.h"
 #include "log/log_store.h"
 #include "log/read_position.h"
 #include "protocol/locate.h"
@@ -435,7 +436,7 @@ bool Reader::Impl::take_stop() {
 }
 
 Result<std::unique_ptr<Reader>> Reader::open(LogAddress log, ReaderOptions options) {
-  return with_memory([&]() -> Result<std::unique_ptr<Reader>> {
+  return log::with_store(log, [&]() -> Result<std::unique_ptr<Reader>> {
     if (options.read_ahead_objects < 1 || options.read_ahead_objects > 256) {
       return Error(Code::invalid_argument, "read_ahead_objects must be 1 to 256");
     }

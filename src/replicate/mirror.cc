@@ -1,6 +1,7 @@
 #include "varve/mirror.h"
 
 #include "base/no_memory.h"
+#include "log/front_door.h"
 #include "replicate/replicator.h"
 
 namespace varve {
@@ -43,7 +44,8 @@ std::optional<Error> refusal(const LogAddress& source, const LogAddress& destina
 
 Result<std::unique_ptr<Mirror>> Mirror::open(LogAddress source, LogAddress destination,
                                              const MirrorOptions& options) {
-  return with_memory([&]() -> Result<std::unique_ptr<Mirror>> {
+  return log::with_store(source, [&]() -> Result<std::unique_ptr<Mirror>> {
+    if (const auto there = log::check_store(destination); !there) return there.error();
     if (auto refused = refusal(source, destination, options)) return *refused;
     const LogStore from(std::move(source));
     const LogStore to(std::move(destination));

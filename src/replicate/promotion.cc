@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
+#include "log/front_door.h"
 #include "log/system.h"
 #include "protocol/takeover.h"
 #include "replicate/divergence.h"
@@ -208,14 +209,24 @@ Result<Promotion> in_time(Result<Promotion> result) {
   return Error(Code::unavailable, result.error().message());
 }
 
+template <class Call>
+Result<Promotion> with_both(const LogAddress& mirror, const PromoteOptions& options, const Call& call) {
+  return log::with_store(mirror, [&]() -> Result<Promotion> {
+    if (options.source) {
+      if (const auto there = log::check_store(*options.source); !there) return there.error();
+    }
+    return call();
+  });
+}
+
 }  // namespace
 
 Result<Promotion> plan_promotion(const LogAddress& mirror, const PromoteOptions& options) {
-  return with_memory([&] { return in_time(Promoting(mirror, options).plan()); });
+  return with_both(mirror, options, [&] { return in_time(Promoting(mirror, options).plan()); });
 }
 
 Result<Promotion> promote(const LogAddress& mirror, const PromoteOptions& options) {
-  return with_memory([&] { return in_time(Promoting(mirror, options).run()); });
+  return with_both(mirror, options, [&] { return in_time(Promoting(mirror, options).run()); });
 }
 
 }  // namespace varve

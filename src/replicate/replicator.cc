@@ -49,7 +49,7 @@ void Replicator::EventQueue::post(Letter event) {
 }
 
 void Replicator::EventQueue::wake_up() {
-  std::stop_source woken;
+  std::stop_source woken(std::nostopstate);
   {
     const std::lock_guard lock(mutex);
     woken = wake;

@@ -1,4 +1,5 @@
 // What a producer does with its place in a batch.
+#include <algorithm>
 #include <utility>
 
 #include "append/batching/batch_pool.h"
@@ -8,8 +9,17 @@
 
 namespace varve::append {
 
+namespace {
+
+/// What a record of `bytes` takes; what is too large for any batch stays too large, and can be added up.
+std::size_t stored_bytes(std::size_t bytes) {
+  return format::stored_bytes(std::min(bytes, max_record_bytes + 1));
+}
+
+}  // namespace
+
 Result<Offset> BatchPool::append(std::span<const std::byte> record, AppendCallback callback) {
-  const std::size_t stored = format::stored_bytes(record.size());
+  const std::size_t stored = stored_bytes(record.size());
   const Claim claim = this->claim(1, stored);
   if (claim.batch == nullptr) return refusal(1, stored);
   std::byte* const at = claim.batch->at(claim.position);
@@ -26,7 +36,7 @@ Result<Offset> BatchPool::append_batch(std::span<const std::span<const std::byte
                                        AppendCallback callback) {
   if (records.empty()) return Error(Code::invalid_argument, "append_batch needs at least one record");
   std::size_t stored = 0;
-  for (const auto& record : records) stored += format::stored_bytes(record.size());
+  for (const auto& record : records) stored += stored_bytes(record.size());
   const Claim claim = this->claim(records.size(), stored);
   if (claim.batch == nullptr) return refusal(records.size(), stored);
   std::uint32_t done = 0;
@@ -44,7 +54,7 @@ Result<Offset> BatchPool::append_batch(std::span<const std::span<const std::byte
 }
 
 Result<Claim> BatchPool::reserve(std::size_t bytes) {
-  const std::size_t stored = format::stored_bytes(bytes);
+  const std::size_t stored = stored_bytes(bytes);
   const Claim claim = this->claim(1, stored);
   if (claim.batch == nullptr) return refusal(1, stored);
   return claim;

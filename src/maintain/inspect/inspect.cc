@@ -10,6 +10,7 @@
 #include "base/no_memory.h"
 #include "format/seal.h"
 #include "log/epoch_map.h"
+#include "log/front_door.h"
 #include "log/read_position.h"
 #include "maintain/inspect/wait_limit.h"
 
@@ -204,7 +205,7 @@ Result<LogInfo> inspect_with(const log::LogStore& log_store, const read::WaitLim
 }  // namespace
 
 Result<LogInfo> inspect(const LogAddress& log) {
-  return with_memory([&]() -> Result<LogInfo> {
+  return log::with_store(log, [&]() -> Result<LogInfo> {
     const log::LogStore log_store(log);
     Result<LogInfo> info =
         inspect_with(log_store, {.deadline = log::LogStore::after(maintain::give_up_ms), .stop = {}});

@@ -11,6 +11,7 @@
 #include "format/key.h"
 #include "format/object_check.h"
 #include "log/epoch_map.h"
+#include "log/front_door.h"
 #include "log/read_position.h"
 #include "maintain/inspect/findings.h"
 #include "maintain/inspect/object_stream.h"
@@ -483,7 +484,7 @@ bool VerifyReport::sound() const noexcept {
 }
 
 Result<VerifyReport> verify(const LogAddress& log, const Progress& progress) {
-  return with_memory([&] { return maintain::Verification(log::LogStore(log), progress).run(); });
+  return log::with_store(log, [&] { return maintain::Verification(log::LogStore(log), progress).run(); });
 }
 
 }  // namespace varve

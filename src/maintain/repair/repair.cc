@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mutant.h"
 #include "log/epoch_map.h"
+#include "log/front_door.h"
 #include "log/read_position.h"
 #include "log/system.h"
 #include "maintain/inspect/findings.h"
@@ -297,9 +298,7 @@ Error not_that_hole(const RepairPlan& plan, Offset named) {
       .with_valid_range(lost);
 }
 
-}  // namespace
-
-Result<RepairPlan> plan_repair(const LogAddress& log, const RepairOptions& options) {
+Result<RepairPlan> plan(const LogAddress& log, const RepairOptions& options) {
   const auto found = Repairing(log, options).diagnose();
   if (!found) return in_time(found.error());
   RepairPlan plan = maintain::plan_for(*found);
@@ -313,7 +312,7 @@ Result<RepairPlan> plan_repair(const LogAddress& log, const RepairOptions& optio
   return plan;
 }
 
-Result<RepairPlan> repair(const LogAddress& log, const RepairOptions& options) {
+Result<RepairPlan> carry_out(const LogAddress& log, const RepairOptions& options) {
   Repairing repairing(log, options);
   auto found = repairing.diagnose();
   if (!found) return in_time(found.error());
@@ -350,6 +349,16 @@ Result<RepairPlan> repair(const LogAddress& log, const RepairOptions& options) {
   if (!restarted) return in_time(restarted.error());
   add(done, *std::move(bad));
   return done;
+}
+
+}  // namespace
+
+Result<RepairPlan> plan_repair(const LogAddress& log, const RepairOptions& options) {
+  return log::with_store(log, [&] { return plan(log, options); });
+}
+
+Result<RepairPlan> repair(const LogAddress& log, const RepairOptions& options) {
+  return log::with_store(log, [&] { return carry_out(log, options); });
 }
 
 }  // namespace varve

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mutant.h"
 #include "base/no_memory.h"
+#include "log/front_door.h"
 #include "log/read_position.h"
 #include "log/system.h"
 #include "maintain/retention/decision.h"
@@ -187,7 +188,7 @@ Result<RetentionReport> retain_by(const LogAddress& log, const RetentionPolicy& 
 
 Result<RetentionPlan> plan_retention(const LogAddress& log, const RetentionPolicy& policy,
                                      const RetentionOptions& options) {
-  return with_memory([&]() -> Result<RetentionPlan> {
+  return log::with_store(log, [&]() -> Result<RetentionPlan> {
     if (const auto sane = maintain::check(policy); !sane) return sane.error();
     const Planning planning(log, policy, options);
     for (int tries = 1;; ++tries) {
@@ -207,7 +208,8 @@ Result<RetentionReport> retain(Writer& writer, const LogAddress& log, const Rete
     // What is stored and not acknowledged yet is for the next time.
     return writer.trim(std::min(before, writer.status().durable_offset), options.trim);
   };
-  return with_memory([&] { return retain_by(log, policy, options, {.fences = false, .trim = trim}); });
+  return log::with_store(log,
+                         [&] { return retain_by(log, policy, options, {.fences = false, .trim = trim}); });
 }
 
 Result<RetentionReport> retain(const LogAddress& log, const RetentionPolicy& policy,
@@ -222,8 +224,8 @@ Result<RetentionReport> retain(const LogAddress& log, const RetentionPolicy& pol
     if (const auto closed = (*writer)->close(); !closed) return closed.error();
     return trimmed;
   };
-  return with_memory(
-      [&] { return retain_by(log, policy, options, {.fences = !options.take_over, .trim = trim}); });
+  return log::with_store(
+      log, [&] { return retain_by(log, policy, options, {.fences = !options.take_over, .trim = trim}); });
 }
 
 }  // namespace varve
