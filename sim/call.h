@@ -9,11 +9,24 @@ namespace varve::sim {
 
 struct Call {
   /// What the actor wants the reply for.
-  enum class Purpose : std::uint8_t { takeover, put, look, checkpoint, scan, locate, sweep, drop, read, ask };
+  enum class Purpose : std::uint8_t {
+    takeover,
+    put,
+    look,
+    checkpoint,
+    scan,
+    locate,
+    sweep,
+    drop,
+    read,
+    ask,
+    trim
+  };
   Purpose purpose = Purpose::takeover;
   protocol::Request request;
-  std::uint64_t round = 0;  ///< replies to an earlier round of the same purpose are late: not wanted
-  bool there = false;       ///< to the store that is mirrored to
+  std::uint64_t round =
+      0;               ///< replies to an earlier round of the same purpose are late; of a trim, the ticket
+  bool there = false;  ///< to the store that is mirrored to
 };
 
 /// What a courier would not try again for.

@@ -67,15 +67,16 @@ void Simulation::owner_comes_to_a_good_end(std::size_t last) {
     if (!drain_until(ample_steps, [&] { return writer.can_append() || writer.over(); }) || writer.over()) {
       return truth.violated("without faults, the owner of the log cannot append");
     }
-    writer.append(1 + i % 2, false, now_, truth);
+    writer.append(1 + i % 2, now_, truth);
     collect(last);
   }
   if (!drain(ample_steps) || !writer.can_trim()) return truth.violated("the owner does not come to rest");
-  writer.trim(random_.between(writer.appender().start_offset(), writer.appender().durable_offset()), truth);
+  writer.trim(random_.between(writer.appender().start_offset(), writer.appender().durable_offset()), 0, now_,
+              truth);
   collect(last);
   if (!drain(ample_steps) || writer.trimming()) return truth.violated("a trim does not end");
   check_leftovers(there);
-  writer.append(0, true, now_, truth);
+  writer.close(0, now_, truth);
   collect(last);
   if (!drain(ample_steps) || !writer.over() || writer.appender().ending()) {
     return truth.violated("the owner of the log cannot close it");

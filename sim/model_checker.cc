@@ -120,7 +120,7 @@ class Exhaust {
       next.note(index, "appends");
       --doer.appends_left;
       doer.heard.add(11);
-      doer.writer->append(1, false, next.now, next.oracle);
+      doer.writer->append(1, next.now, next.oracle);
       next.collect(index);
       reach(std::move(next));
     }
@@ -131,7 +131,7 @@ class Exhaust {
       next.note(index, "trims");
       --doer.trims_left;
       doer.heard.add(13);
-      doer.writer->trim(writer.appender().durable_offset(), next.oracle);
+      doer.writer->trim(writer.appender().durable_offset(), 0, next.now, next.oracle);
       next.collect(index);
       reach(std::move(next));
     }

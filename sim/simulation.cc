@@ -117,12 +117,14 @@ void Simulation::act(std::size_t index) {
   act_as_reader(index);
 }
 
-void Simulation::open_writer(std::size_t index, const protocol::AppenderOptions& options) {
+void Simulation::open_writer(std::size_t index, const protocol::AppenderOptions& options,
+                             const protocol::Pacing& pacing) {
   Actor& actor = actors_[index];
   end_life(actor);
   actor.writer.emplace(Writer::Options{.number = ++writers_born_,
                                        .window = static_cast<std::uint32_t>(random_.between(1, 4)),
-                                       .appender = options});
+                                       .appender = options,
+                                       .pacing = pacing});
   actor.writer->open(oracle(actor.there));
 }
 
@@ -136,19 +138,39 @@ void Simulation::act_as_writer(std::size_t index) {
     options.retry = {.first_ms = 5, .most_ms = 100};
     options.jitter_seed = random_.below(1000) + 1;
     options.uploads_max = static_cast<std::uint32_t>(options.jitter_seed % 4);
-    return open_writer(index, options);
+    const bool hurried = random_.below(2) == 0;
+    return open_writer(index, options,
+                       hurried ? protocol::Pacing(0, 1, 0)
+                               : protocol::Pacing(static_cast<double>(random_.below(200)),
+                                                  static_cast<double>(random_.between(1, 3)),
+                                                  static_cast<std::uint32_t>(random_.below(30))));
   }
-  Writer& writer = *actor.writer;
-  const std::uint64_t draw = random_.below(20);
-  if (draw == 0 && writer.can_trim() &&
-      writer.appender().durable_offset() > writer.appender().start_offset()) {
-    writer.trim(random_.between(writer.appender().start_offset(), writer.appender().durable_offset()),
-                oracle(actor.there));
-  } else if (draw == 1 && writer.can_append() && !writer.trimming() && writer.appender().in_flight() == 0) {
-    writer.append(0, true, now_, oracle(actor.there));
+  use_writer(*actor.writer, oracle(actor.there));
+}
+
+void Simulation::use_writer(Writer& writer, Oracle& truth) {
+  if (!writer.is_open()) return;
+  // Half of those that wait do so for a bounded time.
+  const auto deadline = [this](std::uint64_t most) {
+    return random_.below(2) == 0 ? 0 : now_ + random_.between(1, most);
+  };
+  const Offset start = writer.appender().start_offset();
+  const Offset durable = writer.appender().durable_offset();
+  const std::uint64_t draw = random_.below(30);
+  if (draw == 0 && writer.can_trim() && durable > start) {
+    writer.trim(random_.between(start, durable), deadline(500), now_, truth);
+  } else if (draw == 1) {
+    writer.close(deadline(2'000), now_, truth);
+  } else if (draw == 2) {
+    writer.flush(now_, truth);
   } else {
     for (std::uint64_t i = random_.below(4); i > 0 && writer.can_append(); --i) {
-      writer.append(static_cast<std::uint32_t>(random_.below(4)), false, now_, oracle(actor.there));
+      const auto records = static_cast<std::uint32_t>(random_.below(4));
+      if (records == 0 || random_.below(3) == 0) {
+        writer.append_full(records, now_, truth);
+      } else {
+        writer.append(records, now_, truth);
+      }
     }
   }
 }
@@ -190,8 +212,8 @@ void Simulation::note(const Event& event) {
   static constexpr std::array requests{"get checkpoint", "put checkpoint", "list from",
                                        "get header",     "get object",     "put object",
                                        "remove",         "get promotion",  "put promotion"};
-  static constexpr std::array purposes{"takeover", "put",   "look", "checkpoint", "survey",
-                                       "locate",   "sweep", "drop", "read",       "ask"};
+  static constexpr std::array purposes{"takeover", "put",  "look", "checkpoint", "scan", "locate",
+                                       "sweep",    "drop", "read", "ask",        "trim"};
   std::string line = fmt::format("{:5} {:6} ms  actor {} life {} {}", steps_, now_, event.actor, event.life,
                                  kinds[static_cast<std::size_t>(event.kind)]);
   if (event.kind < Event::Kind::tick) {

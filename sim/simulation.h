@@ -105,7 +105,9 @@ class Simulation {
   void act_as_writer(std::size_t actor);
   void act_as_reader(std::size_t actor);
   void disturb_checkpoint();
-  void open_writer(std::size_t actor, const protocol::AppenderOptions& options);
+  void use_writer(Writer& writer, Oracle& truth);
+  void open_writer(std::size_t actor, const protocol::AppenderOptions& options,
+                   const protocol::Pacing& pacing = protocol::Pacing(0, 1, 0));
   void end_life(Actor& actor);
 
   // Mirror and promotion. --------------------------------------------------------------------------

@@ -43,7 +43,8 @@ struct Event {
 
 /// Called with the events of a writer one after the other: the first ones (up to `opened`) by the thread
 /// that calls `Writer::open`, before that returns; all others by the writer's thread that drives uploads.
-/// It must be quick, since uploads wait meanwhile, must not throw, and must not call the writer.
+/// It must be quick, since uploads wait meanwhile, must not throw, and should not call the writer: calls that
+/// would wait are refused, as in an `AppendCallback`.
 using EventCallback = std::function<void(const Event&)>;
 
 }  // namespace varve

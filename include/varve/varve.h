@@ -143,9 +143,9 @@ varve_code varve_writer_open(const varve_log* log, const varve_writer_options* o
                              varve_error** error);
 
 /* Called exactly once for each append that returned VARVE_OK, in offset order, on the writer's own thread.
- * `error` NULL: durable; else why not, lent for the time of the call. It should be short, may append, and
- * must not call what waits or frees the writer (append_wait and its like, flush, wait_durable, trim, close,
- * free). */
+ * `error` NULL: durable; else why not, lent for the time of the call. It should be short, and may append.
+ * What would have to wait (append_wait and its like, flush, wait_durable, trim, close) is refused at once. It
+ * may free the writer: see there. */
 typedef void (*varve_append_done)(void* context, uint64_t first_offset, const varve_error* error);
 
 /* Copies the record, stores its offset at `offset` and returns. Never blocks on the store. `done` and
@@ -201,7 +201,8 @@ varve_code varve_writer_failure(varve_writer* writer, varve_error** error);
  * freed. */
 varve_code varve_writer_close(varve_writer* writer, uint64_t timeout_ms, varve_error** error);
 
-/* Closes with a second's patience if it is open. All callbacks have run when it returns. */
+/* Closes with a second's patience if it is open. All callbacks have run when it returns; but in a callback of
+ * this writer it does not wait, and those that are due come later. */
 void varve_writer_free(varve_writer* writer);
 
 /* Reading. */

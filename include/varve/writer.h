@@ -121,8 +121,9 @@ struct WriterOptions {
 /// that no append allocates. Capture a pointer to anything larger.
 ///
 /// It runs on the writer's acknowledgement thread, in offset order, exactly once, and must not
-/// throw. It should be short: the next one waits for it (uploads do not). It may append, but not
-/// call a function that waits (`append_wait` and its like, `flush`, `wait_durable`, `trim`, `close`).
+/// throw. It should be short: the next one waits for it (uploads do not). It may append. A call of the same
+/// writer that would have to wait (`append_wait` and its like without room, `flush`, `wait_durable`, `trim`,
+/// `close`) is refused at once, without effect. It may destroy the writer: see `~Writer`.
 class AppendCallback {
  public:
   AppendCallback() = default;
@@ -233,7 +234,10 @@ struct WriterStatus {
 /// callbacks and resumes coroutines.
 ///
 /// A failure is for good: after `fenced`, `corruption`, or giving up, every append fails with that
-/// error; open again to go on.
+/// error, and has had no effect; open again to go on.
+///
+/// Time: a call with a timeout returns when that is over (`trim` and `close` up to 100 ms later), whatever
+/// the store, other calls, callbacks and reservations do meanwhile.
 class Writer {
  public:
   /// Recovers the log and takes it over; creates it if there is none. Blocks.
@@ -244,7 +248,10 @@ class Writer {
   /// trimmed past it), and under `stop`: `unavailable`, `timed_out` (it has not caught up yet).
   static Result<std::unique_ptr<Writer>> open(LogAddress log, const WriterOptions& options = {});
 
-  /// Closes with a second's patience; call `close` to know how it went.
+  /// Closes with a second's patience, then waits for the callbacks that run still; call `close` to know how
+  /// it went. No other call may run, and no reservation be open: one that is open still when the second is
+  /// over ends the process with a message. In a callback of this writer it does not wait: the writer ends by
+  /// itself, and callbacks that are due still come after the destructor has returned.
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -297,7 +304,9 @@ class Writer {
   Result<TrimReport> trim(Offset before, TrimOptions options = {});
 
   /// Stops accepting, waits for what was appended, marks the end of this epoch in the log and
-  /// writes a checkpoint. On `timed_out` what is still in flight ends as `unknown`. Idempotent.
+  /// writes a checkpoint. On `timed_out` what is still in flight ends as `unknown`. Idempotent. Where a
+  /// reservation is open or a callback runs when the time is over, the writer ends once that is done. In a
+  /// callback of this writer: `invalid_argument`, and nothing has happened.
   Result<void> close(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
 
   [[nodiscard]] WriterStatus status() const;

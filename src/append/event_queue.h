@@ -1,60 +1,71 @@
-// What the pilot has to hear: answers of the store, and the wishes of the writer's callers. Store
-// callbacks keep it alive, so that an answer may come after the writer has gone.
+// What the upload loop reacts to: answers of the store, and the commands of the writer's callers. The store's
+// callbacks hold the queue, so that an answer may come after the writer has gone.
 #pragma once
 
-#include <chrono>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "append/trimming.h"
+#include "append/call_result.h"
 #include "base/condition.h"
 #include "log/log_store.h"
 #include "protocol/request.h"
-#include "varve/result.h"
+#include "varve/writer.h"
 
 namespace varve::append {
 
+// Answers.
 struct PutAnswered {
   Seq seq;
   std::optional<Error> error;
 };
-struct Looked {
+struct LookAnswered {
   Seq seq;
   Result<log::LogStore::Seen> found;
 };
 struct CheckpointAnswered {
   bool stored;
 };
-struct SweepAnswered {
-  std::uint64_t sweep_number;
+struct RequestAnswered {
+  std::uint64_t ticket;
   protocol::Reply reply;
 };
+
+// Commands.
 /// Upload everything below `offset` without waiting for company.
-struct FlushWish {
+struct FlushCommand {
   Offset offset;
 };
-/// The caller of the trim waits no longer.
-struct StopTrimWish {};
-/// Nothing more is appended: upload the rest, the last one marked as the end.
-struct CloseWish {};
-/// The time to close is over.
-struct AbandonWish {
-  Error error;
+struct TrimCommand {
+  Offset before;
+  TrimOptions options;
+  log::Deadline deadline;
+  std::shared_ptr<CallResult<TrimReport>> result;
 };
-using Letter = std::variant<PutAnswered, Looked, CheckpointAnswered, SweepAnswered, FlushWish, TrimWish,
-                            StopTrimWish, CloseWish, AbandonWish>;
+/// Nothing more is appended: upload the rest, and mark the last object as the end. What is not stored at the
+/// deadline is given up.
+struct CloseCommand {
+  log::Deadline deadline;
+};
 
-/// Thread-safe. Bounded by what is in flight: a letter is an answer to one request, or a wish.
+using LoopEvent = std::variant<PutAnswered, LookAnswered, CheckpointAnswered, RequestAnswered, FlushCommand,
+                               TrimCommand, CloseCommand>;
+
+/// Thread-safe. Bounded by what is in flight: an event is the answer to one request, or the command of one
+/// caller.
 class EventQueue {
  public:
-  /// Throws when there is no memory; `letter` then is as it was.
-  void post(Letter&& event) {
+  /// False: nobody listens any more, and nothing has happened. Throws when there is no memory; `event` then
+  /// is as it was.
+  bool post(LoopEvent&& event) {
     const std::lock_guard lock(mutex_);
+    if (closed_) return false;
     events_.push_back(std::move(event));
     arrival_.notify_one();
+    return true;
   }
 
   /// Something changed that is seen elsewhere: wake up and look.
@@ -64,8 +75,8 @@ class EventQueue {
     arrival_.notify_one();
   }
 
-  /// All letters, as soon as there is one, or a nudge, or at `deadline`.
-  std::vector<Letter> take(std::optional<std::chrono::steady_clock::time_point> deadline) {
+  /// Returns as soon as there is an event, or was a nudge, or at `deadline`.
+  void wait(std::optional<base::TimePoint> deadline) {
     std::unique_lock lock(mutex_);
     const auto some = [this] { return nudged_ || !events_.empty(); };
     if (deadline) {
@@ -73,15 +84,28 @@ class EventQueue {
     } else {
       arrival_.wait(lock, some);
     }
+  }
+
+  /// All events that have come.
+  std::vector<LoopEvent> take() {
+    const std::lock_guard lock(mutex_);
     nudged_ = false;
+    return std::exchange(events_, {});
+  }
+
+  /// The loop has ended. Returns what it has not heard of.
+  std::vector<LoopEvent> close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
     return std::exchange(events_, {});
   }
 
  private:
   std::mutex mutex_;
   base::Condition arrival_;
-  std::vector<Letter> events_;
+  std::vector<LoopEvent> events_;
   bool nudged_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace varve::append

@@ -70,48 +70,58 @@ void EventReporter::opened(const protocol::Ownership& ownership) {
   tell(EventKind::opened, next, fmt::format("the next record is offset {}", next));
 }
 
-bool EventReporter::observe(const protocol::Appender& appender, const ReplicaTracker* replica_tracker) {
-  if (appender.ending()) return false;
-  if (replica_tracker != nullptr) observe_second(replica_tracker->status(), appender.durable_offset());
-  if (appender.durable_start_offset() != start_offset_) {
-    start_offset_ = appender.durable_start_offset();
+bool EventReporter::observe(const protocol::WriterCore& core) {
+  if (core.ending()) return false;
+  if (!core.replicas().empty()) observe_standby(core);
+  if (core.appender().durable_start_offset() != start_offset_) {
+    start_offset_ = core.appender().durable_start_offset();
     tell(EventKind::trimmed, start_offset_, fmt::format("the log begins at offset {} now", start_offset_));
   }
-  const bool for_second = replica_tracker != nullptr && replica_tracker->waits_for_second();
-  const bool slow = appender.waiting_for_store() || for_second;
+  const bool slow = core.appender().waiting_for_store() || core.replicas().stalled();
   if (slow == slow_) return false;
   slow_ = slow;
-  if (!slow) {
-    tell(EventKind::recovered, appender.durable_offset(), "the store does its work again");
-    return false;
+  if (slow) {
+    report_slowness(core);
+  } else {
+    tell(EventKind::recovered, core.replicas().committed_offset(), "the store works again");
   }
-  const bool only_second = for_second && !appender.waiting_for_store();
-  std::optional<Error> complaint = only_second ? replica_tracker->complaint() : appender.complaint();
-  std::string why = complaint ? complaint->message() : "the oldest upload has had no answer for seconds";
-  if (only_second) why = fmt::format("the second, {}: {}", replica_tracker->status().name, why);
-  tell(EventKind::slowed_down, appender.durable_offset(), "waiting for the store: " + why,
-       std::move(complaint));
-  return true;
+  return slow;
 }
 
-void EventReporter::observe_second(const SecondStatus& second, Offset durable) {
-  if (second.first_alone == alone_) return;
-  alone_ = second.first_alone;
-  if (alone_) {
+void EventReporter::report_slowness(const protocol::WriterCore& core) {
+  std::optional<Error> complaint = core.appender().complaint();
+  std::string where;
+  if (const auto standby = core.replicas().complaint(); standby && !core.appender().waiting_for_store()) {
+    complaint = standby->error;
+    where = fmt::format("the standby, {}: ", standby->name);
+  }
+  const std::string why =
+      complaint ? complaint->message() : "the oldest upload has had no answer for seconds";
+  tell(EventKind::slowed_down, core.replicas().committed_offset(),
+       fmt::format("waiting for the store: {}{}", where, why), std::move(complaint));
+}
+
+void EventReporter::observe_standby(const protocol::WriterCore& core) {
+  const protocol::ReplicaStatus standby = core.replicas().status(0);
+  if (standby.degraded == degraded_) return;
+  degraded_ = standby.degraded;
+  const std::string& name = core.replicas().name(0);
+  const Offset durable = core.replicas().committed_offset();
+  if (degraded_) {
     tell(EventKind::second_away, durable,
-         fmt::format("goes on with the first store alone; the second, {}, has what is below offset {}: {}",
-                     second.name, second.durable_offset,
-                     second.waiting_for ? second.waiting_for->message() : "it makes no progress"),
-         second.waiting_for);
+         fmt::format("goes on without the standby; {} has what is below offset {}: {}", name,
+                     standby.durable_offset,
+                     standby.waiting_for ? standby.waiting_for->message() : "it makes no progress"),
+         standby.waiting_for);
   } else {
     tell(EventKind::second_back, durable,
-         fmt::format("all is in both stores again; the second, {}, has caught up", second.name));
+         fmt::format("everything is in both stores again; the standby, {}, has caught up", name));
   }
 }
 
-void EventReporter::ended(const protocol::Appender& appender) {
-  const Offset durable = appender.durable_offset();
-  if (const std::optional<Error>& why = appender.ending()) {
+void EventReporter::ended(const protocol::WriterCore& core) {
+  const Offset durable = core.replicas().committed_offset();
+  if (const std::optional<Error>& why = core.ending()) {
     tell(kind_of_end(*why), durable, why->message(), *why);
   } else {
     tell(EventKind::closed, durable, fmt::format("closed; everything below offset {} is durable", durable));

@@ -1,12 +1,11 @@
-// Makes events of what the pilot sees, and tells them.
+// Makes events of what happens to a writer, and reports them.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
-#include "append/replica_tracker.h"
-#include "protocol/appender.h"
+#include "protocol/writer_core.h"
 #include "varve/event.h"
 
 namespace varve::append {
@@ -21,15 +20,16 @@ class EventReporter {
   /// `sealed`, `cut_tail`, `opened`.
   void opened(const protocol::Ownership& ownership);
 
-  /// What changed since the last call: `slowed_down`, `recovered`, `trimmed`, and of the second store, if
-  /// there is one, `second_away` and `second_back`. True: it has just slowed down.
-  bool observe(const protocol::Appender& appender, const ReplicaTracker* replica_tracker);
+  /// What changed since the last call: `slowed_down`, `recovered`, `trimmed`, and of a standby, if there is
+  /// one, `second_away` and `second_back`. True: the writer has just slowed down.
+  bool observe(const protocol::WriterCore& core);
 
   /// The last event; once.
-  void ended(const protocol::Appender& appender);
+  void ended(const protocol::WriterCore& core);
 
  private:
-  void observe_second(const SecondStatus& second, Offset durable);
+  void observe_standby(const protocol::WriterCore& core);
+  void report_slowness(const protocol::WriterCore& core);
   void tell(EventKind kind, Offset offset, std::string message, std::optional<Error> error = {},
             std::uint64_t objects = 0) const;
 
@@ -38,7 +38,7 @@ class EventReporter {
   std::uint64_t epoch_ = 0;
   Offset start_offset_ = 0;
   bool slow_ = false;
-  bool alone_ = false;
+  bool degraded_ = false;
 };
 
 }  // namespace varve::append

@@ -25,6 +25,9 @@ struct UploadTimeline {
 /// Filled by the pilot and the acknowledger, for an object at a time; read by any thread.
 class alignas(cache_line_bytes) UploadMetrics {
  public:
+  /// `batch_bytes`: what a full batch holds.
+  explicit UploadMetrics(std::uint64_t batch_bytes) : batch_bytes_(batch_bytes) {}
+
   /// It leaves for the store, `queued_ms` after its first record was appended.
   void submitted(std::int64_t queued_ms) noexcept {
     queue_.record_span(std::chrono::milliseconds(queued_ms));
@@ -38,36 +41,39 @@ class alignas(cache_line_bytes) UploadMetrics {
   }
 
   /// The store has it. Counted once, at the first word of that.
-  void stored(UploadTimeline& course) noexcept {
-    if (course.stored) return;
-    course.stored = base::now();
-    upload_.record_span(*course.stored - course.submitted);
+  void stored(UploadTimeline& timeline) noexcept {
+    if (timeline.stored) return;
+    timeline.stored = base::now();
+    upload_.record_span(*timeline.stored - timeline.submitted);
   }
 
   /// It and all before it are stored in the first store, and it waits for the second.
-  void ordered(UploadTimeline& course) noexcept {
-    stored(course);
-    course.ordered = base::now();
+  void ordered(UploadTimeline& timeline) noexcept {
+    stored(timeline);
+    timeline.ordered = base::now();
   }
 
-  /// It and all before it are stored. `batch_bytes`: what a full batch holds.
-  void acknowledged(UploadTimeline& course, std::uint64_t records, std::uint64_t record_bytes,
-                    std::uint64_t object_bytes, std::uint64_t batch_bytes) noexcept {
-    stored(course);
+  /// It and all before it are stored.
+  void acknowledged(UploadTimeline& timeline, std::uint64_t records, std::uint64_t record_bytes,
+                    std::uint64_t object_bytes) noexcept {
+    stored(timeline);
     const auto now = base::now();
-    order_wait_.record_span(course.ordered.value_or(now) - *course.stored);
-    if (course.ordered) second_wait_.record_span(now - *course.ordered);
+    order_wait_.record_span(timeline.ordered.value_or(now) - *timeline.stored);
+    if (timeline.ordered) second_wait_.record_span(now - *timeline.ordered);
     records_.add(records);
     record_bytes_.add(record_bytes);
     objects_.add();
     object_bytes_.add(object_bytes);
-    if (records > 0) batch_fill_.record(record_bytes * 100 / batch_bytes);
+    if (records > 0) batch_fill_.record(record_bytes * 100 / batch_bytes_);
   }
 
   /// Handed to the acknowledger so long ago; its callbacks have run.
   void told(std::chrono::nanoseconds after) noexcept { callback_.record_span(after); }
 
   void slowed_down() noexcept { slowdowns_.add(); }
+
+  /// Acknowledged so far.
+  [[nodiscard]] std::uint64_t objects() const noexcept { return objects_.value(); }
 
   /// Into the fields that are known here.
   void fill(WriterMetrics& metrics) const {
@@ -88,6 +94,7 @@ class alignas(cache_line_bytes) UploadMetrics {
   }
 
  private:
+  const std::uint64_t batch_bytes_;
   base::Counter records_;
   base::Counter record_bytes_;
   base::Counter objects_;

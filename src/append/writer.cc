@@ -7,6 +7,7 @@
 #include "append/opening.h"
 #include "append/upload_loop.h"
 #include "base/no_memory.h"
+#include "base/thread.h"
 #include "log/deadline.h"
 #include "log/front_door.h"
 #include "protocol/locate.h"
@@ -18,13 +19,13 @@ namespace {
 // What small batches may cost where requests do, unless the user says otherwise.
 constexpr double priced_puts_per_second = 100;
 
-protocol::CommitRuleOptions two_stores_options(const WriterOptions& options) {
+protocol::SinkOptions standby_options(const WriterOptions& options) {
   const bool goes_on = options.when_second_is_away == WhenSecondIsAway::go_on;
-  return {.goes_on = goes_on, .patience_ms = goes_on ? options.second_patience_ms : options.give_up_ms};
+  return {.degrades = goes_on, .patience_ms = goes_on ? options.second_patience_ms : options.give_up_ms};
 }
 
-append::UploadLoopOptions pilot_options(const WriterOptions& options, const Store& store,
-                                        std::uint64_t jitter_seed) {
+append::UploadLoopOptions upload_loop_options(const WriterOptions& options, const Store& store,
+                                              std::uint64_t jitter_seed) {
   const double default_rate = store.requests_are_priced() ? priced_puts_per_second : 0;
   return {.batch_bytes = options.batch_bytes,
           .buffered_bytes_max = options.buffered_bytes_max,
@@ -33,32 +34,12 @@ append::UploadLoopOptions pilot_options(const WriterOptions& options, const Stor
                        .uploads_max = options.uploads_max,
                        .retry = {},
                        .jitter_seed = jitter_seed},
-          .pacing = append::Pacing(options.puts_per_second.value_or(default_rate), options.put_burst,
-                                   options.linger_ms),
+          .pacing = protocol::Pacing(options.puts_per_second.value_or(default_rate), options.put_burst,
+                                     options.linger_ms),
           .on_event = options.on_event,
           .compression = options.compression,
           .compression_level = options.compression_level,
-          .commit_rule = two_stores_options(options)};
-}
-
-// `attempt` again for as long as it answers `over_capacity`, whenever there is room that was not there
-// before. No clock is read while there is room: that costs as much as an append.
-template <class Attempt>
-std::invoke_result_t<Attempt> when_there_is_room(append::BatchPool& pool, std::chrono::milliseconds timeout,
-                                                 const Attempt& attempt) {
-  return with_memory([&]() -> std::invoke_result_t<Attempt> {
-    std::optional<log::Deadline> deadline;
-    for (;;) {
-      const std::uint64_t turn = pool.room_turn();
-      auto done = attempt();
-      if (done || done.error().code() != Code::over_capacity) return done;
-      if (!deadline) deadline = log::deadline_after(timeout);
-      if (!pool.wait_for_room(turn, *deadline)) {
-        return Error(Code::timed_out, fmt::format("the writer stayed over capacity for {} ms: {}",
-                                                  timeout.count(), done.error().message()));
-      }
-    }
-  });
+          .standby = standby_options(options)};
 }
 
 std::uint64_t seed_from(const format::Id& id) {
@@ -83,22 +64,75 @@ std::string_view to_string(Compression compression) noexcept {
   return "unknown_compression";
 }
 
+namespace {
+
+// The upload loop needs a moment to do what a deadline asks of it: whoever waits for that waits as much
+// longer.
+constexpr std::chrono::milliseconds grace{100};
+
+log::Deadline with_grace(log::Deadline deadline) {
+  return deadline >= log::Deadline::max() - grace ? log::Deadline::max() : deadline + grace;
+}
+
+Error would_wait_for_itself(std::string_view call) {
+  return {Code::invalid_argument,
+          fmt::format(
+              "{} waits, and was called in a callback of the same writer, which it would wait for: call it "
+              "on another thread",
+              call)};
+}
+
+}  // namespace
+
 class Writer::Impl {
  public:
   Impl(log::LogStore log_store, const protocol::Ownership& ownership, const WriterOptions& options,
-       std::unique_ptr<append::Second> second)
-      : log_store_(log_store),
-        upload_loop_(std::move(log_store), ownership,
-                     pilot_options(options, log_store_.store(), seed_from(ownership.writer_id)),
-                     std::move(second)) {}
+       std::unique_ptr<append::Standby> standby)
+      : loop_(make_loop(std::move(log_store), ownership, options, std::move(standby))),
+        pool_(loop_->pool()),
+        thread_([loop = loop_] { run_or_end_process("a writer's uploads", [&] { loop->run(); }); }) {}
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
-  append::BatchPool& pool() { return upload_loop_.pool(); }
-  append::UploadLoop& upload_loop() { return upload_loop_; }
+  append::BatchPool& pool() { return pool_; }
+  append::UploadLoop& loop() { return *loop_; }
+
+  /// `attempt` again for as long as it answers `over_capacity`, whenever there is room that was not there
+  /// before. No clock is read while there is room: that costs as much as an append.
+  template <class Attempt>
+  std::invoke_result_t<Attempt> when_there_is_room(std::chrono::milliseconds timeout,
+                                                   const Attempt& attempt) {
+    return with_memory(
+        [&]() -> std::invoke_result_t<Attempt> {
+          std::optional<log::Deadline> deadline;
+          for (;;) {
+            const std::uint64_t turn = pool_.room_turn();
+            auto done = attempt();
+            if (done || done.error().code() != Code::over_capacity) return done;
+            // Room comes when callbacks have run: none would, for as long as this one waits.
+            if (loop_->in_callback()) return done;
+            if (!deadline) deadline = log::deadline_after(timeout);
+            if (!pool_.wait_for_room(turn, *deadline)) {
+              return Error(Code::timed_out, fmt::format("the writer stayed over capacity for {} ms: {}",
+                                                        timeout.count(), done.error().message()));
+            }
+          }
+        },
+        no_memory_without_effect());
+  }
 
   Result<void> flush(std::chrono::milliseconds timeout) {
-    const Offset all = pool().end_offset();
-    upload_loop_.wish(append::FlushWish{all});
-    return upload_loop_.watermark().wait(all, timeout);
+    const Offset all = pool_.end_offset();
+    loop_->post(append::FlushCommand{all});
+    return wait_durable("flush", all, timeout);
+  }
+
+  Result<void> wait_durable(std::string_view call, Offset offset, std::chrono::milliseconds timeout) {
+    const append::Watermark& watermark = loop_->watermark();
+    const bool waits = watermark.durable() < offset && !watermark.ending();
+    if (waits && loop_->in_callback()) return would_wait_for_itself(call);
+    return watermark.wait(offset, timeout);
   }
 
   static Reservation reservation_of(Writer& writer, const append::Claim& claim, std::size_t bytes) {
@@ -113,84 +147,87 @@ class Writer::Impl {
   }
 
   Result<TrimReport> trim(Offset before, TrimOptions options) {
+    if (loop_->in_callback()) return would_wait_for_itself("trim");
     const auto deadline = log::LogStore::after(options.timeout_ms);
-    const std::lock_guard one_at_a_time(trim_mutex_);
-    const WriterStatus now = upload_loop_.status();
-    if (now.failure) return *now.failure;
-    if (before > now.durable_offset) {
-      return Error(Code::out_of_range, fmt::format("cannot trim before {}: the log is durable up to {}",
-                                                   before, now.durable_offset))
-          .with_valid_range({now.start_offset, now.durable_offset});
-    }
-    Seq lowest_live = 0;
-    if (before > now.start_offset) {
-      const Result<protocol::Position> place = locate(before, deadline);
-      if (!place) return place.error();
-      lowest_live = place->seq;
-    }
-    // If posting throws, the future goes before its promise: a promise that is broken would need memory.
-    append::Letter wish =
-        append::TrimWish{.before = before, .lowest_live = lowest_live, .options = options, .report = {}};
-    std::future<Result<TrimReport>> report = std::get<append::TrimWish>(wish).report.get_future();
-    upload_loop_.wish(std::move(wish));
-    const bool in_time =
-        deadline == log::LogStore::never || report.wait_until(deadline) == std::future_status::ready;
-    if (!in_time) upload_loop_.wish(append::StopTrimWish{});
-    return report.get();
+    const auto result = std::make_shared<append::CallResult<TrimReport>>();
+    if (!loop_->post(append::TrimCommand{
+            .before = before, .options = options, .deadline = deadline, .result = result}))
+      return protocol::refusal_for(*loop_->watermark().ending());
+    if (auto trimmed = result->wait_until(with_grace(deadline))) return *std::move(trimmed);
+    return Error(Code::timed_out, "the trim is not done yet, for the writer is busy; trim again later")
+        .with_outcome(WriteOutcome::unknown);
   }
 
   Result<void> close(std::chrono::milliseconds timeout) {
+    if (loop_->in_callback()) return would_wait_for_itself("close");
     const auto deadline = log::deadline_after(timeout);
-    const std::lock_guard one_at_a_time(close_mutex_);
-    if (!closed_) {
-      const Offset all = pool().end_offset();
-      upload_loop_.wish(append::CloseWish{});
-      upload_loop_.finish(deadline);
-      closed_ = true;
-      const WriterStatus end = upload_loop_.status();
-      if (end.failure && end.failure->code() != Code::closed) {
-        outcome_ = *end.failure;
-      } else if (end.durable_offset < all) {
-        outcome_ = Error(Code::internal, "the writer closed without storing everything");
-      }
-    }
-    return outcome_ ? Result<void>(*outcome_) : Result<void>();
+    const bool in_time =
+        !loop_->post(append::CloseCommand{deadline}) || loop_->life().wait_for_end(with_grace(deadline));
+    if (in_time) return outcome();
+    return Error(Code::timed_out, loop_->life().held()
+                                      ? "closed before everything was stored; a reservation is not "
+                                        "committed, and the writer ends when "
+                                        "it is"
+                                      : "closed, but callbacks run still; the writer ends when they have")
+        .with_outcome(WriteOutcome::unknown);
   }
 
  private:
-  // Objects may be trimmed away by nobody but us: what is missing here is missing.
-  Result<protocol::Position> locate(Offset offset, log::LogStore::Deadline deadline) {
-    protocol::RecoveryScan scan({.want_history = true});
-    const Result<protocol::LogState> view = log::run(log_store_, scan, deadline);
-    if (!view) return view.error();
-    protocol::Locate locate(*view, offset);
-    return log::run(log_store_, locate, deadline);
+  static std::shared_ptr<append::UploadLoop> make_loop(log::LogStore log_store,
+                                                       const protocol::Ownership& ownership,
+                                                       const WriterOptions& options,
+                                                       std::unique_ptr<append::Standby> standby) {
+    const auto loop_options = upload_loop_options(options, log_store.store(), seed_from(ownership.writer_id));
+    return std::make_shared<append::UploadLoop>(std::move(log_store), ownership, loop_options,
+                                                std::move(standby));
   }
 
-  log::LogStore log_store_;
-  append::UploadLoop upload_loop_;
-  std::mutex trim_mutex_;
-  std::mutex close_mutex_;
-  bool closed_ = false;
-  std::optional<Error> outcome_;
+  [[nodiscard]] Result<void> outcome() const {
+    const WriterStatus end = loop_->status();
+    if (end.failure && end.failure->code() != Code::closed) return *end.failure;
+    if (end.durable_offset < end.end_offset)
+      return Error(Code::internal, "the writer closed without storing everything");
+    return {};
+  }
+
+  void end();
+
+  const std::shared_ptr<append::UploadLoop> loop_;
+  append::BatchPool& pool_;
+  base::Thread thread_;
 };
+
+// Nobody is told here; whoever wants to know calls `close`.
+Writer::Impl::~Impl() {
+  run_or_end_process("a writer's destructor", [this] { end(); });
+}
+
+void Writer::Impl::end() {
+  const auto deadline = log::deadline_after(std::chrono::seconds(1));
+  const bool runs = loop_->post(append::CloseCommand{deadline});
+  if (loop_->in_callback()) return thread_.detach();  // which holds the loop until that has ended
+  if (runs && !loop_->life().wait_for_end(with_grace(deadline))) {
+    loop_->life().wait_for_end_or_held();
+    if (!loop_->life().ended())
+      invariant_violated(
+          "a Reservation is committed, and every call has returned, before its Writer is destroyed", __FILE__,
+          __LINE__);
+  }
+  thread_.join();
+}
 
 Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Writer::~Writer() {
-  // Nobody is told here; whoever wants to know calls `close`.
-  const Result<void> closed = close(std::chrono::seconds(1));
-  static_cast<void>(closed);
-}
+Writer::~Writer() = default;
 
 Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, const WriterOptions& options) {
   return log::with_store(log, [&]() -> Result<std::unique_ptr<Writer>> {
     if (const Result<void> sane = append::check(options); !sane) return sane.error();
     log::LogStore log_store(std::move(log));
     const auto deadline = log::LogStore::after(options.open_timeout_ms);
-    std::unique_ptr<append::Second> second;
+    std::unique_ptr<append::Standby> second;
     if (options.second) {
-      auto opened = append::open_second(log_store, options, deadline);
+      auto opened = append::open_standby(log_store, options, deadline);
       if (!opened) return opened.error().with_context("opening " + log_store.name_of_log());
       second = *std::move(opened);
     }
@@ -203,23 +240,23 @@ Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, const WriterOptions
 
 // Whoever has claimed a place needs no more memory: an append that throws has had no effect.
 Result<Offset> Writer::append(std::span<const std::byte> record, AppendCallback callback) {
-  return with_memory([&] { return impl_->pool().append(record, callback); });
+  return with_memory([&] { return impl_->pool().append(record, callback); }, no_memory_without_effect());
 }
 
 Result<Offset> Writer::append_batch(std::span<const std::span<const std::byte>> records,
                                     AppendCallback callback) {
-  return with_memory([&] { return impl_->pool().append_batch(records, callback); });
+  return with_memory([&] { return impl_->pool().append_batch(records, callback); },
+                     no_memory_without_effect());
 }
 
 Result<Offset> Writer::append_wait(std::span<const std::byte> record, std::chrono::milliseconds timeout,
                                    AppendCallback callback) {
-  return when_there_is_room(impl_->pool(), timeout, [&] { return impl_->pool().append(record, callback); });
+  return impl_->when_there_is_room(timeout, [&] { return impl_->pool().append(record, callback); });
 }
 
 Result<Offset> Writer::append_batch_wait(std::span<const std::span<const std::byte>> records,
                                          std::chrono::milliseconds timeout, AppendCallback callback) {
-  return when_there_is_room(impl_->pool(), timeout,
-                            [&] { return impl_->pool().append_batch(records, callback); });
+  return impl_->when_there_is_room(timeout, [&] { return impl_->pool().append_batch(records, callback); });
 }
 
 std::future<Result<Offset>> Writer::append_future(std::span<const std::byte> record) {
@@ -238,14 +275,15 @@ std::future<Result<Offset>> Writer::append_future(std::span<const std::byte> rec
 }
 
 Result<Reservation> Writer::reserve(std::size_t bytes) {
-  const Result<append::Claim> claim = with_memory([&] { return impl_->pool().reserve(bytes); });
+  const Result<append::Claim> claim =
+      with_memory([&] { return impl_->pool().reserve(bytes); }, no_memory_without_effect());
   if (!claim) return claim.error();
   return Impl::reservation_of(*this, *claim, bytes);
 }
 
 Result<Reservation> Writer::reserve_wait(std::size_t bytes, std::chrono::milliseconds timeout) {
   const Result<append::Claim> claim =
-      when_there_is_room(impl_->pool(), timeout, [&] { return impl_->pool().reserve(bytes); });
+      impl_->when_there_is_room(timeout, [&] { return impl_->pool().reserve(bytes); });
   if (!claim) return claim.error();
   return Impl::reservation_of(*this, *claim, bytes);
 }
@@ -282,7 +320,7 @@ Result<void> Writer::flush(std::chrono::milliseconds timeout) {
 }
 
 Result<void> Writer::wait_durable(Offset offset, std::chrono::milliseconds timeout) {
-  return with_memory([&] { return impl_->upload_loop().watermark().wait(offset, timeout); });
+  return with_memory([&] { return impl_->wait_durable("wait_durable", offset, timeout); });
 }
 
 Result<TrimReport> Writer::trim(Offset before, TrimOptions options) {
@@ -293,8 +331,8 @@ Result<void> Writer::close(std::chrono::milliseconds timeout) {
   return with_memory([&] { return impl_->close(timeout); });
 }
 
-WriterStatus Writer::status() const { return impl_->upload_loop().status(); }
+WriterStatus Writer::status() const { return impl_->loop().status(); }
 
-WriterMetrics Writer::metrics() const { return impl_->upload_loop().metrics(); }
+WriterMetrics Writer::metrics() const { return impl_->loop().metrics(); }
 
 }  // namespace varve

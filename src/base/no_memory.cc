@@ -7,13 +7,14 @@ namespace varve {
 
 namespace {
 
-const Error exhausted =
-    Error(Code::no_memory, "the system has no memory left, or no thread: free some, and try again")
-        .with_outcome(WriteOutcome::unknown);
+const Error exhausted_without_effect(Code::no_memory,
+                                     "the system has no memory left, or no thread: free some, and try again");
+const Error exhausted = exhausted_without_effect.with_outcome(WriteOutcome::unknown);
 
 }  // namespace
 
 const Error& no_memory() noexcept { return exhausted; }
+const Error& no_memory_without_effect() noexcept { return exhausted_without_effect; }
 
 void end_process(const char* thread, const char* exception) noexcept {
   if (exception == nullptr) {

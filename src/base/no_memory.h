@@ -17,15 +17,18 @@ namespace varve {
 /// unknown: something may have been sent before memory ran out.
 [[nodiscard]] const Error& no_memory() noexcept;
 
+/// The same for a call that has had no effect, whatever it was about to do.
+[[nodiscard]] const Error& no_memory_without_effect() noexcept;
+
 /// `call()`, with exhaustion as an error. `Result` of something is what it must return.
 template <class Call>
-std::invoke_result_t<Call> with_memory(Call&& call) {
+std::invoke_result_t<Call> with_memory(Call&& call, const Error& exhausted = no_memory()) {
   try {
     return std::forward<Call>(call)();
   } catch (const std::bad_alloc&) {
-    return no_memory();
+    return exhausted;
   } catch (const std::system_error&) {  // a thread could not be started
-    return no_memory();
+    return exhausted;
   }
 }
 

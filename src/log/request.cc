@@ -5,10 +5,7 @@
 
 namespace varve::log {
 
-bool is_an_answer(const Error& error) {
-  return error.code() == Code::not_found || error.code() == Code::already_exists ||
-         error.code() == Code::denied || !protocol::worth_retrying(error);
-}
+bool is_an_answer(const Error& error) { return protocol::is_an_answer(error); }
 
 void rest(std::uint64_t pause_ms, Deadline deadline) {
   const auto pause = base::now() + std::chrono::milliseconds(pause_ms);

@@ -53,4 +53,10 @@ inline constexpr std::uint64_t late_ms = 3'000;
   }
 }
 
+/// Whether the store has said something that asking again would not change.
+[[nodiscard]] inline bool is_an_answer(const Error& error) {
+  return error.code() == Code::not_found || error.code() == Code::already_exists ||
+         error.code() == Code::denied || !worth_retrying(error);
+}
+
 }  // namespace varve::protocol

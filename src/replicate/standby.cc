@@ -15,9 +15,9 @@
 
 namespace varve::replicate {
 
-using append::SecondProgress;
 using log::Deadline;
 using log::LogStore;
+using protocol::ReplicaProgress;
 
 namespace {
 
@@ -49,17 +49,17 @@ bool is_away(const Error& error) {
   }
 }
 
-class SecondPlace final : public append::Second {
+class StandbyPlace final : public append::Standby {
  public:
-  SecondPlace(const LogStore& first, const WriterOptions& options)
+  StandbyPlace(const LogStore& first, const WriterOptions& options)
       : first_(first),
         second_(*options.second),
         goes_on_(options.when_second_is_away == WhenSecondIsAway::go_on),
         options_(mirror_options(options)),
         feed_(std::make_shared<HandOffQueue>(goes_on_)) {}
-  ~SecondPlace() override { finish(std::chrono::milliseconds(0)); }
-  SecondPlace(const SecondPlace&) = delete;
-  SecondPlace& operator=(const SecondPlace&) = delete;
+  ~StandbyPlace() override;
+  StandbyPlace(const StandbyPlace&) = delete;
+  StandbyPlace& operator=(const StandbyPlace&) = delete;
 
   Result<void> prepare(Deadline deadline);
 
@@ -68,7 +68,7 @@ class SecondPlace final : public append::Second {
   void hand_from(Seq from) override { feed_->hand_from(from); }
   void hand(Seq seq, Bytes object) override { feed_->hand(seq, std::move(object)); }
   void let_go() override { feed_->let_go(); }
-  [[nodiscard]] SecondProgress progress() const override {
+  [[nodiscard]] ReplicaProgress progress() const override {
     const std::lock_guard lock(mutex_);
     return progress_;
   }
@@ -76,7 +76,11 @@ class SecondPlace final : public append::Second {
     const std::lock_guard lock(mutex_);
     if (replicator_) replicator_->want_checkpoint();
   }
-  void finish(std::chrono::milliseconds patience) override;
+  void stop() override;
+  [[nodiscard]] bool stopped() const override {
+    const std::lock_guard lock(mutex_);
+    return ended_ || !thread_.joinable();
+  }
   [[nodiscard]] std::string name() const override { return second_.name_of_log(); }
 
  private:
@@ -100,7 +104,7 @@ class SecondPlace final : public append::Second {
 
   mutable std::mutex mutex_;
   base::StoppableCondition changed_;
-  SecondProgress progress_;
+  ReplicaProgress progress_;
   std::function<void()> tell_;
   std::shared_ptr<Replicator> replicator_;  // while it runs
   bool stopping_ = false;
@@ -110,7 +114,7 @@ class SecondPlace final : public append::Second {
 };
 
 // Before anybody is fenced: is it a mirror of this log, or an empty place, and has it all?
-Result<void> SecondPlace::prepare(Deadline deadline) {
+Result<void> StandbyPlace::prepare(Deadline deadline) {
   auto prepared = try_to_prepare(deadline);
   caught_up_ = prepared.has_value();
   if (prepared) return prepared;
@@ -127,7 +131,7 @@ Result<void> SecondPlace::prepare(Deadline deadline) {
                            where, error.message()));
 }
 
-Result<void> SecondPlace::try_to_prepare(Deadline deadline) {
+Result<void> StandbyPlace::try_to_prepare(Deadline deadline) {
   const read::WaitLimit patience{.deadline = deadline, .stop = {}};
   auto beginning = begin(first_, second_, options_, patience);
   if (beginning) return catch_up(*beginning, deadline);
@@ -136,7 +140,7 @@ Result<void> SecondPlace::try_to_prepare(Deadline deadline) {
 }
 
 // There is no log at the first yet.
-Result<void> SecondPlace::expect_nothing(const read::WaitLimit& patience) const {
+Result<void> StandbyPlace::expect_nothing(const read::WaitLimit& patience) const {
   using protocol::Request;
   for (Request request :
        {Request::make(Request::Kind::list, 0, 1), Request::make(Request::Kind::get_checkpoint)}) {
@@ -153,11 +157,13 @@ Result<void> SecondPlace::expect_nothing(const read::WaitLimit& patience) const 
   return {};
 }
 
-Result<void> SecondPlace::catch_up(const ResumePoint& beginning, Deadline deadline) {
+Result<void> StandbyPlace::catch_up(const ResumePoint& beginning, Deadline deadline) {
   const Seq target = beginning.source.tail.seq;
   start(beginning);
   std::unique_lock lock(mutex_);
-  const auto settled = [&] { return progress_.ending || (progress_.said && progress_.below >= target); };
+  const auto settled = [&] {
+    return progress_.ending || (progress_.resumes_at && progress_.below >= target);
+  };
   if (deadline == LogStore::never) {
     changed_.wait(lock, settled);
   } else {
@@ -173,7 +179,7 @@ Result<void> SecondPlace::catch_up(const ResumePoint& beginning, Deadline deadli
                   progress_.offset, first_.name_of_log(), beginning.source.tail.offset));
 }
 
-void SecondPlace::attend(std::function<void()> tell) {
+void StandbyPlace::attend(std::function<void()> tell) {
   {
     const std::lock_guard lock(mutex_);
     tell_ = std::move(tell);
@@ -182,13 +188,13 @@ void SecondPlace::attend(std::function<void()> tell) {
   if (!thread_.joinable()) start(std::nullopt);
 }
 
-void SecondPlace::start(std::optional<ResumePoint> beginning) {
+void StandbyPlace::start(std::optional<ResumePoint> beginning) {
   thread_ = base::Thread([this, beginning = std::move(beginning)]() mutable {
     run_or_end_process("a writer's second store", [&] { run(std::move(beginning)); });
   });
 }
 
-void SecondPlace::run(std::optional<ResumePoint> beginning) {
+void StandbyPlace::run(std::optional<ResumePoint> beginning) {
   while (true) {
     const auto copied = with_memory([&] { return copy(std::exchange(beginning, std::nullopt)); });
     std::unique_lock lock(mutex_);
@@ -207,10 +213,10 @@ void SecondPlace::run(std::optional<ResumePoint> beginning) {
   }
   const std::lock_guard lock(mutex_);
   ended_ = true;
-  changed_.notify_all();
+  changed_locked();
 }
 
-Result<void> SecondPlace::copy(std::optional<ResumePoint> beginning) {
+Result<void> StandbyPlace::copy(std::optional<ResumePoint> beginning) {
   if (!beginning) {
     auto found = begin(first_, second_, options_,
                        {.deadline = LogStore::after(one_beginning_ms), .stop = stop_.get_token()});
@@ -228,44 +234,51 @@ Result<void> SecondPlace::copy(std::optional<ResumePoint> beginning) {
   return replicator->run(Replicator::Until::stopped);
 }
 
-void SecondPlace::report(const CopyProgress& progress) {
+void StandbyPlace::report(const CopyProgress& progress) {
   const std::lock_guard lock(mutex_);
-  const bool news = progress.below != progress_.below || progress.said != progress_.said ||
+  const bool news = progress.below != progress_.below || progress.said != progress_.resumes_at ||
                     progress.complaint.has_value() != progress_.complaint.has_value();
   if (!news) return;
   progress_.below = std::max(progress_.below, progress.below);
   progress_.offset = std::max(progress_.offset, progress.offset);
-  if (progress.said) progress_.said = progress.said;
+  if (progress.said) progress_.resumes_at = progress.said;
   progress_.complaint = progress.complaint;
   changed_locked();
 }
 
-void SecondPlace::complain(const Error& error) {
+void StandbyPlace::complain(const Error& error) {
   const std::lock_guard lock(mutex_);
   progress_.complaint = error;
   changed_locked();
 }
 
-void SecondPlace::end(const Error& error) {
+void StandbyPlace::end(const Error& error) {
   const std::lock_guard lock(mutex_);
   progress_.ending = error.with_context(fmt::format("the second store, {}", name()));
   changed_locked();
 }
 
-void SecondPlace::changed_locked() {
+void StandbyPlace::changed_locked() {
   changed_.notify_all();
   if (tell_) tell_();
 }
 
-void SecondPlace::finish(std::chrono::milliseconds patience) {
+void StandbyPlace::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  if (replicator_) {
+    replicator_->stop();
+  } else {
+    stop_.request_stop();  // it has nothing to end in order
+  }
+  changed_.notify_all();
+}
+
+StandbyPlace::~StandbyPlace() {
   if (!thread_.joinable()) return;
   {
-    std::unique_lock lock(mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
-    if (replicator_) {
-      replicator_->stop();
-      changed_.wait_until(lock, base::now() + patience, [this] { return ended_; });
-    }
     if (replicator_) replicator_->abandon();
     stop_.request_stop();
     changed_.notify_all();
@@ -279,19 +292,19 @@ void SecondPlace::finish(std::chrono::milliseconds patience) {
 
 namespace varve::append {
 
-Result<std::unique_ptr<Second>> open_second(const log::LogStore& first, const WriterOptions& options,
-                                            log::Deadline deadline) {
+Result<std::unique_ptr<Standby>> open_standby(const log::LogStore& first, const WriterOptions& options,
+                                              log::Deadline deadline) {
   const log::LogStore second(*options.second);
   if (second.name_of_log() == first.name_of_log()) {
     return Error(Code::invalid_argument,
                  second.name_of_log() + " cannot be the second place of a log that is there already");
   }
-  auto place = std::make_unique<replicate::SecondPlace>(first, options);
+  auto place = std::make_unique<replicate::StandbyPlace>(first, options);
   if (options.when_second_is_away == WhenSecondIsAway::go_on) {
     deadline = std::min(deadline, log::LogStore::after(options.second_patience_ms));
   }
   if (const auto prepared = place->prepare(deadline); !prepared) return prepared.error();
-  return std::unique_ptr<Second>(std::move(place));
+  return std::unique_ptr<Standby>(std::move(place));
 }
 
 }  // namespace varve::append

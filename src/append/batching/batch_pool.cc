@@ -281,6 +281,11 @@ Batch* BatchPool::oldest_closed() {
   }
 }
 
+bool BatchPool::has_ready() {
+  const Batch* const batch = oldest_closed();
+  return batch != nullptr && batch->is_ready(take_generation_);
+}
+
 Batch* BatchPool::take_ready() {
   Batch* const batch = oldest_closed();
   if (batch == nullptr || !batch->is_ready(take_generation_)) return nullptr;

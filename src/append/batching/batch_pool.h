@@ -127,6 +127,8 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
 
   /// The oldest batch that is closed and not taken yet: null if there is none.
   [[nodiscard]] Batch* oldest_closed();
+  /// Whether that is ready.
+  [[nodiscard]] bool has_ready();
   /// The same if it is ready; from then on it belongs to the pilot until `release`.
   [[nodiscard]] Batch* take_ready();
   /// The first `bytes` bytes of a taken batch, for the store. They must not be changed any more.

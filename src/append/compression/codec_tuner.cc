@@ -60,15 +60,15 @@ void CodecTuner::see(const Progress& progress, bool others_wait) {
   ended_ = is_trial() ? verdict() != Verdict::open : tells();
 }
 
-std::size_t CodecTuner::next(const Prospects& prospects) {
-  notice_other_bytes(prospects);
-  if (!is_trial() && !prospects[settled_].shrinks) {
+std::size_t CodecTuner::next(const Estimates& estimates) {
+  notice_other_bytes(estimates);
+  if (!is_trial() && !estimates[settled_].shrinks) {
     give_up();
   } else if (ended_ && is_trial()) {
     conclude(verdict());
   } else if (ended_) {
     learn(score());
-    try_another(prospects);
+    try_another(estimates);
     if (!is_trial()) begin_stretch();
   }
   ended_ = false;
@@ -80,11 +80,11 @@ std::size_t CodecTuner::next(const Prospects& prospects) {
 }
 
 // What shrinks well now, and didn't shrink, is worth a trial whatever came of the last.
-void CodecTuner::notice_other_bytes(const Prospects& prospects) {
+void CodecTuner::notice_other_bytes(const Estimates& estimates) {
   for (std::size_t way = 0; way < ways; ++way) {
-    if (prospects[way].shrinks_well && !shrank_[way])
+    if (estimates[way].shrinks_well && !shrank_[way])
       for (auto& retries : retries_) retries[way] = {};
-    if (prospects[way].shrinks_well || !prospects[way].shrinks) shrank_[way] = prospects[way].shrinks_well;
+    if (estimates[way].shrinks_well || !estimates[way].shrinks) shrank_[way] = estimates[way].shrinks_well;
   }
 }
 
@@ -175,20 +175,20 @@ void CodecTuner::learn(const Score& score) {
   is_known_ = true;
 }
 
-bool CodecTuner::is_hopeful(const Prospect& prospect) const {
-  if (settled_score_.waits) return prospect.bytes_per_ns > clearly * settled_score_.bytes_per_ns;
+bool CodecTuner::is_hopeful(const Estimate& estimate) const {
+  if (settled_score_.waits) return estimate.bytes_per_ns > clearly * settled_score_.bytes_per_ns;
   // Who does not wait now is not to wait then.
-  return prospect.shrinks && prospect.latency_ns * clearly_sooner < settled_score_.latency_ns &&
-         prospect.bytes_per_ns > much * settled_score_.bytes_per_ns;
+  return estimate.shrinks && estimate.latency_ns * clearly_sooner < settled_score_.latency_ns &&
+         estimate.bytes_per_ns > much * settled_score_.bytes_per_ns;
 }
 
-void CodecTuner::try_another(const Prospects& prospects) {
+void CodecTuner::try_another(const Estimates& estimates) {
   std::size_t best = settled_;
   for (std::size_t way = 0; way < ways; ++way) {
-    if (way == settled_ || now_.at < retry_of(way).at || !is_hopeful(prospects[way])) continue;
+    if (way == settled_ || now_.at < retry_of(way).at || !is_hopeful(estimates[way])) continue;
     const bool more = settled_score_.waits
-                          ? prospects[way].bytes_per_ns > clearly * prospects[best].bytes_per_ns
-                          : prospects[way].latency_ns < prospects[best].latency_ns;
+                          ? estimates[way].bytes_per_ns > clearly * estimates[best].bytes_per_ns
+                          : estimates[way].latency_ns < estimates[best].latency_ns;
     if (best == settled_ || more) best = way;
   }
   if (best != settled_) change_to(best);

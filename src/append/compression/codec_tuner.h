@@ -27,13 +27,13 @@ inline constexpr std::array<format::Packing, ways> packings{{{},
 inline constexpr std::size_t as_it_is = 0;
 
 /// What can be hoped for from a way at best.
-struct Prospect {
+struct Estimate {
   bool shrinks = false;       ///< enough to be worth a reader's time, by what is known; true of `as_it_is`
   bool shrinks_well = false;  ///< so much that it is worth a trial, whatever came of the last
   double bytes_per_ns = 0;    ///< appended, while batches wait
   double latency_ns = 0;      ///< of a batch as they are now, from when it is complete
 };
-using Prospects = std::array<Prospect, ways>;
+using Estimates = std::array<Estimate, ways>;
 
 class CodecTuner {
  public:
@@ -56,7 +56,7 @@ class CodecTuner {
   void see(const Progress& progress, bool others_wait);
 
   /// The way for it, if it is given one. After `see`.
-  std::size_t next(const Prospects& prospects);
+  std::size_t next(const Estimates& estimates);
 
   /// What it would be without a change now.
   [[nodiscard]] std::size_t present() const { return present_; }
@@ -74,7 +74,7 @@ class CodecTuner {
   enum class Verdict : std::uint8_t { open, better, worse };
 
   [[nodiscard]] bool is_trial() const { return present_ != settled_; }
-  void notice_other_bytes(const Prospects& prospects);
+  void notice_other_bytes(const Estimates& estimates);
   void begin_stretch();
   [[nodiscard]] Score score() const;
   [[nodiscard]] double latency_ns(std::size_t way) const;
@@ -85,8 +85,8 @@ class CodecTuner {
   void give_up();
   void put_off(std::size_t way, Clock::duration trial_took);
   void learn(const Score& score);
-  void try_another(const Prospects& prospects);
-  [[nodiscard]] bool is_hopeful(const Prospect& prospect) const;
+  void try_another(const Estimates& estimates);
+  [[nodiscard]] bool is_hopeful(const Estimate& estimate) const;
   [[nodiscard]] Retry& retry_of(std::size_t way) { return retries_[settled_score_.waits ? 1 : 0][way]; }
   void change_to(std::size_t way);
 

@@ -54,11 +54,11 @@ struct State {
   }
   /// What can be hoped for while batches go this way: a line that is kept full, and the CPU not busy, is
   /// known.
-  [[nodiscard]] Prospects prospects(std::size_t present) const {
+  [[nodiscard]] Estimates estimates(std::size_t present) const {
     const bool known =
         of[present].ratio * 1000 / line_mb > 1.25 * (other_ns_per_byte + of[present].ns_per_byte) / cores;
     const double line = known ? line_mb / 1000 : unlimited;
-    Prospects all;
+    Estimates all;
     for (std::size_t way = 0; way < ways; ++way)
       all[way] = {.shrinks = way == as_it_is || of[way].ratio < 0.98,
                   .shrinks_well = of[way].ratio < 0.9,
@@ -106,7 +106,7 @@ class InWorld {
   void write() {
     const auto bytes = static_cast<std::uint64_t>(world.batch_bytes);
     trials_.see(progress_, world.waits(trials_.present()));
-    const std::size_t way = trials_.next(world.prospects(trials_.present()));
+    const std::size_t way = trials_.next(world.estimates(trials_.present()));
     ++batches_[way];
     progress_.handed_bytes += bytes;
     under_way_.push_back(way);

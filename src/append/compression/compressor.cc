@@ -57,14 +57,21 @@ bool Compressor::empty() const {
   return jobs_.empty();
 }
 
-void Compressor::add(Batch& batch, const Order& order) {
+void Compressor::add(Batch& batch, const CompressionJob& job) {
   const std::lock_guard lock(mutex_);
   const bool fits = batch.body_bytes() <= format::packed_body_bytes_max;
-  const bool passes = (order.packing.codec == format::Codec::none && !order.sample) || !fits;
+  const bool passes = (job.packing.codec == format::Codec::none && !job.sample) || !fits;
   jobs_.push_back(
-      {.result = {.batch = &batch, .order = order, .packing = order.packing, .packed = {}, .sample = {}},
+      {.result = {.batch = &batch, .job = job, .packing = job.packing, .packed = {}, .sample = {}},
        .state = passes ? State::done : State::waiting});
   if (!passes) work_.notify_one();
+}
+
+bool Compressor::ready() const {
+  const std::lock_guard lock(mutex_);
+  if (jobs_.empty()) return false;
+  const bool overtakes = mutated(Mutant::packed_not_awaited) && jobs_.back().state == State::done;
+  return jobs_.front().state == State::done || overtakes;
 }
 
 std::optional<Compressed> Compressor::take() {
@@ -121,7 +128,7 @@ void Compressor::compress(Job& job, format::Packer& packer) {
   const auto cpu_began = thread_cpu();
   Compressed& result = job.result;
   try {
-    if (result.order.sample) {
+    if (result.job.sample) {
       result.sample = take_sample(result.batch->body(), packer);
       if (!result.sample->shrinks(result.packing)) result.packing = {};
       result.sample_cpu = thread_cpu() - cpu_began;

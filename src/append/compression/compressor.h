@@ -1,4 +1,4 @@
-// Compresses batches between pool and pilot, on threads of its own, and gives them back in their order.
+// Compresses batches between pool and upload loop, on threads of its own, and gives them back in their order.
 //
 // A batch is compressed where it lies (format/blocks.h), so that it takes no memory beyond its own, and is
 // uploaded from there like any other. How many are here at once is bounded; more wait in the pool.
@@ -23,7 +23,7 @@ namespace varve::append {
 /// What became of a batch.
 struct Compressed {
   Batch* batch = nullptr;
-  Order order;
+  CompressionJob job;
   format::Packing packing;           ///< tried; none if the sample said that it is no use
   bool is_packed = false;            ///< else it is as it was
   format::PackedBody packed;         ///< what it is, if it is packed
@@ -47,8 +47,10 @@ class Compressor {
 
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool empty() const;
-  /// `batch` is ready and the pilot's; in offset order. Without a codec or a sample it passes through.
-  void add(Batch& batch, const Order& order);
+  /// `batch` is ready and the upload loop's; in offset order. Without a codec or a sample it passes through.
+  void add(Batch& batch, const CompressionJob& job);
+  /// The oldest is done.
+  [[nodiscard]] bool ready() const;
   /// The oldest, if it is done.
   std::optional<Compressed> take();
   /// Nothing will be uploaded any more: the oldest as soon as nobody works on it, as it may be; null if there

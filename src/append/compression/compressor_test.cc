@@ -8,8 +8,8 @@
 namespace varve::append {
 namespace {
 
-constexpr Order packed{.packing = {.codec = format::Codec::lz4}};
-constexpr Order as_it_is{};
+constexpr CompressionJob packed{.packing = {.codec = format::Codec::lz4}};
+constexpr CompressionJob as_it_is{};
 
 /// Its one thread stops after each batch that it compressed, until the test lets it go on.
 class CompressorTest : public testing::Test {

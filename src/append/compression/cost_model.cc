@@ -35,7 +35,7 @@ constexpr CostModel::Clock::duration line_trusted = std::chrono::seconds(10);
 // Full and busy, it is not clear which of the two limits: the line for so long, for whoever begins appends as
 // fast as memory takes it; then the CPU.
 constexpr CostModel::Clock::duration unclear_max = std::chrono::milliseconds(200);
-// Prospects are of what is possible at best.
+// Estimates are of what is possible at best.
 constexpr double hope = 1.25;
 // Where the line limits, there may be some use where samples saw none: one way is tried, which is quick where
 // it is in vain.
@@ -76,23 +76,23 @@ Sample take_sample(std::span<const std::byte> body, format::Packer& packer) {
 
 bool Sample::shrinks(const format::Packing& packing) const { return of[way_of(packing)].ratio <= ratio_max; }
 
-Order CostModel::order(std::uint64_t bytes, const Sight& sight, Clock::time_point now) {
+CompressionJob CostModel::choose(std::uint64_t bytes, const Load& load, Clock::time_point now) {
   progress_.at = now;
-  look(sight, now);
+  look(load, now);
   batch_bytes_ = batch_bytes_ == 0 ? static_cast<double>(bytes)
                                    : blend(batch_bytes_, static_cast<double>(bytes), newest_look_weight);
-  Order order{.packing = {}, .at = now};
+  CompressionJob job{.packing = {}, .at = now};
   if (bytes >= batch_bytes_min) {
-    order.sample = !sample_ || now >= next_sample_;
-    if (order.sample) {
+    job.sample = !sample_ || now >= next_sample_;
+    if (job.sample) {
       next_sample_ = now + sample_every;  // until it is known what this one took
       sampled_at_ = now;
     }
-    trials_.see(progress_, sight.others_wait);
-    order.packing = packings[sample_ ? trials_.next(prospects(now)) : trials_.present()];
+    trials_.see(progress_, load.others_wait);
+    job.packing = packings[sample_ ? trials_.next(estimates(now)) : trials_.present()];
   }
   progress_.handed_bytes += bytes;
-  return order;
+  return job;
 }
 
 void CostModel::done(const Outcome& outcome) {
@@ -118,14 +118,14 @@ void CostModel::done(const Outcome& outcome) {
   time_scale_ = blend(time_scale_, time_scale, newest_batch_weight);
 }
 
-void CostModel::acknowledged(const Order& order, std::uint64_t bytes, std::uint64_t object_bytes,
+void CostModel::acknowledged(const CompressionJob& job, std::uint64_t bytes, std::uint64_t object_bytes,
                              Clock::time_point now) {
   progress_.stored_bytes += bytes;
   ++progress_.stored_batches;
-  if (!order.sample) {  // which takes long
-    CodecTuner::Stored& stored = progress_.stored[way_of(order.packing)];
+  if (!job.sample) {  // which takes long
+    CodecTuner::Stored& stored = progress_.stored[way_of(job.packing)];
     stored.bytes += bytes;
-    stored.waited_byte_ns += static_cast<double>(bytes) * in_ns(now - order.at);
+    stored.waited_byte_ns += static_cast<double>(bytes) * in_ns(now - job.at);
   }
   if (look_.objects++ == 0) {
     look_.first = now;
@@ -136,9 +136,9 @@ void CostModel::acknowledged(const Order& order, std::uint64_t bytes, std::uint6
   look_.last = now;
 }
 
-void CostModel::look(const Sight& sight, Clock::time_point now) {
+void CostModel::look(const Load& load, Clock::time_point now) {
   cpu_.look(now);
-  look_.always_full = look_.always_full && sight.line_full;
+  look_.always_full = look_.always_full && load.line_full;
   if (look_.objects < look_objects_min || now - look_.began < line_look_every) return;
   const std::chrono::nanoseconds cpu = process_cpu();
   const double used = in_ns(cpu - look_.cpu);
@@ -171,22 +171,22 @@ Sample::Of CostModel::expected(std::size_t way) const {
   return {std::min(1.0, sampled.ratio * ratio_scale_), sampled.ns_per_byte * time_scale_};
 }
 
-Prospects CostModel::prospects(Clock::time_point now) const {
+Estimates CostModel::estimates(Clock::time_point now) const {
   const bool line_is_known = line_bytes_per_ns_ > 0 && now < line_trusted_until_;
   const double line = line_is_known ? line_bytes_per_ns_ : std::numeric_limits<double>::infinity();
   const double cores = cpu_.cores() * hope;
-  Prospects prospects;
+  Estimates estimates;
   for (std::size_t way = 0; way < ways; ++way) {
     const auto [ratio, ns_per_byte] = expected(way);
     const double by_cpu = std::min(cores / std::max(0.01, other_ns_per_byte_ + ns_per_byte),
                                    threads_ * hope / std::max(0.01, ns_per_byte));
-    prospects[way] = {
+    estimates[way] = {
         .shrinks = way == as_it_is || ratio <= ratio_max,
         .shrinks_well = ratio < clear_ratio,
         .bytes_per_ns = std::min(by_cpu, line / (way == hoped_way ? hoped_ratio * ratio : ratio)),
         .latency_ns = batch_bytes_ * ns_per_byte};
   }
-  return prospects;
+  return estimates;
 }
 
 }  // namespace varve::append

@@ -29,26 +29,26 @@ struct Sample {
 [[nodiscard]] Sample take_sample(std::span<const std::byte> body, format::Packer& packer);
 
 /// What is to be done with a batch.
-struct Order {
+struct CompressionJob {
   format::Packing packing;
   bool sample = false;  ///< first; and should it hardly shrink, it is left as it is
   std::chrono::steady_clock::time_point at{};
 };
 
-/// Thread-safety: one thread, the pilot's.
+/// Thread-safety: one thread, the upload loop's.
 class CostModel {
  public:
   using Clock = std::chrono::steady_clock;
 
   explicit CostModel(std::uint32_t threads) : threads_(threads) {}
 
-  /// What the pilot sees as it hands a batch on.
-  struct Sight {
+  /// How busy the writer is as it hands a batch on.
+  struct Load {
     bool others_wait = false;  ///< it is not the last batch that could go now
     bool line_full = false;
   };
   /// For a batch of `bytes`.
-  Order order(std::uint64_t bytes, const Sight& sight, Clock::time_point now);
+  CompressionJob choose(std::uint64_t bytes, const Load& load, Clock::time_point now);
 
   /// What it became.
   struct Outcome {
@@ -61,16 +61,16 @@ class CostModel {
   };
   void done(const Outcome& outcome);
 
-  /// It is acknowledged; in the order of `order`.
-  void acknowledged(const Order& order, std::uint64_t bytes, std::uint64_t object_bytes,
+  /// It is acknowledged; in the order of `choose`.
+  void acknowledged(const CompressionJob& job, std::uint64_t bytes, std::uint64_t object_bytes,
                     Clock::time_point now);
 
   [[nodiscard]] ConcurrencyProbe& line() { return line_; }
 
  private:
-  void look(const Sight& sight, Clock::time_point now);
+  void look(const Load& load, Clock::time_point now);
   void learn_line(bool cpu_is_idle, Clock::time_point now);
-  [[nodiscard]] Prospects prospects(Clock::time_point now) const;
+  [[nodiscard]] Estimates estimates(Clock::time_point now) const;
   [[nodiscard]] Sample::Of expected(std::size_t way) const;
 
   const double threads_;

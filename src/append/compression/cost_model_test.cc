@@ -41,13 +41,13 @@ struct Writing {
 
   /// What becomes of one batch.
   Codec write(std::vector<std::byte> batch) {
-    const Order order = cost_model.order(batch.size(), {.others_wait = true, .line_full = true}, now);
-    CostModel::Outcome outcome{.packing = order.packing, .bytes = batch.size(), .packed_bytes = batch.size()};
+    const CompressionJob job = cost_model.choose(batch.size(), {.others_wait = true, .line_full = true}, now);
+    CostModel::Outcome outcome{.packing = job.packing, .bytes = batch.size(), .packed_bytes = batch.size()};
     const auto began = thread_cpu();
-    if (order.sample) {
+    if (job.sample) {
       ++samples;
       outcome.sample = take_sample(batch, packer);
-      if (!outcome.sample->shrinks(order.packing)) outcome.packing = {};
+      if (!outcome.sample->shrinks(job.packing)) outcome.packing = {};
       outcome.sample_cpu = thread_cpu() - began;
       sample_cpu += outcome.sample_cpu;
       last_sample_cpu = outcome.sample_cpu;
@@ -58,7 +58,7 @@ struct Writing {
     outcome.cpu = thread_cpu() - began;
     cost_model.done(outcome);
     now += line_ns_per_byte * outcome.packed_bytes;
-    cost_model.acknowledged(order, batch.size(), outcome.packed_bytes, now);
+    cost_model.acknowledged(job, batch.size(), outcome.packed_bytes, now);
     return outcome.packed_bytes < outcome.bytes ? outcome.packing.codec : Codec::none;
   }
 };

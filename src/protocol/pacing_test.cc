@@ -1,8 +1,8 @@
-#include "append/pacing.h"
+#include "protocol/pacing.h"
 
 #include <gtest/gtest.h>
 
-namespace varve::append {
+namespace varve::protocol {
 namespace {
 
 TEST(Pacing, AtOnceWhileNothingIsInFlightElseAfterTheLinger) {
@@ -52,4 +52,4 @@ TEST(Pacing, AQuietTimeFillsTheBucketAndNotMore) {
 }
 
 }  // namespace
-}  // namespace varve::append
+}  // namespace varve::protocol

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace varve::append {
+namespace varve::protocol {
 
 class Pacing {
  public:
@@ -46,4 +46,4 @@ class Pacing {
   std::uint64_t refilled_ms_ = 0;
 };
 
-}  // namespace varve::append
+}  // namespace varve::protocol
