@@ -66,7 +66,7 @@ const std::vector<WaitingCall>& waiting_calls() {
   return calls;
 }
 
-enum class State : std::uint8_t {
+enum class Situation : std::uint8_t {
   silent_store,
   silent_reads,
   reservation_open,
@@ -80,15 +80,16 @@ constexpr const char* state_names[] = {
     "SilentStore",       "SilentReads", "ReservationOpen", "ClosingElsewhere",
     "TrimmingElsewhere", "Closed",      "Fenced",          "GivenUp"};
 
-class Deadlines : public testing::TestWithParam<std::tuple<State, std::size_t>> {
+class Deadlines : public testing::TestWithParam<std::tuple<Situation, std::size_t>> {
  protected:
   void open() {
     below_ = fresh_log(testing::UnitTest::GetInstance()->current_test_info()->name());
     store_ = std::make_shared<FaultyStore>(below_.store);
     constexpr std::size_t batch = 64 << 10;
-    auto writer = Writer::open({store_, below_.path}, {.batch_bytes = batch,
-                                                       .buffered_bytes_max = 2 * batch,
-                                                       .give_up_ms = state() == State::given_up ? 20U : 0U});
+    auto writer =
+        Writer::open({store_, below_.path}, {.batch_bytes = batch,
+                                             .buffered_bytes_max = 2 * batch,
+                                             .give_up_ms = state() == Situation::given_up ? 20U : 0U});
     ASSERT_TRUE(writer) << writer.error().message();
     writer_ = *std::move(writer);
     ASSERT_TRUE(writer_->append(bytes_of("first")));
@@ -114,33 +115,33 @@ class Deadlines : public testing::TestWithParam<std::tuple<State, std::size_t>> 
 
   void bring_about() {
     switch (state()) {
-      case State::silent_store:
+      case Situation::silent_store:
         silence_all();
         return fill();
-      case State::silent_reads:
+      case Situation::silent_reads:
         silence(RequestKind::get);
         return silence(RequestKind::list);
-      case State::reservation_open:
+      case Situation::reservation_open:
         reservation_.emplace(writer_->reserve(10).value());
         return fill();
-      case State::closing_elsewhere:
+      case Situation::closing_elsewhere:
         silence_all();
         fill();
         elsewhere_ = std::thread([this] { static_cast<void>(writer_->close(3s)); });
         return wait_until_refused();
-      case State::trimming_elsewhere:
+      case Situation::trimming_elsewhere:
         silence_all();
         elsewhere_ = std::thread([this] { static_cast<void>(writer_->trim(2, {.timeout_ms = 3'000})); });
         return store_->wait_for_held(1);
-      case State::closed:
+      case Situation::closed:
         ASSERT_TRUE(writer_->close());
         return;
-      case State::fenced:
+      case Situation::fenced:
         successor_ = Writer::open(below_).value();
         ASSERT_TRUE(writer_->append(bytes_of("x")));
         ASSERT_EQ(writer_->flush().error().code(), Code::fenced);
         return;
-      case State::given_up:
+      case Situation::given_up:
         silence_all();
         ASSERT_TRUE(writer_->append(bytes_of("x")));
         ASSERT_EQ(writer_->flush().error().code(), Code::unavailable);
@@ -165,7 +166,7 @@ class Deadlines : public testing::TestWithParam<std::tuple<State, std::size_t>> 
     if (elsewhere_.joinable()) elsewhere_.join();
   }
 
-  [[nodiscard]] static State state() { return std::get<0>(GetParam()); }
+  [[nodiscard]] static Situation state() { return std::get<0>(GetParam()); }
   [[nodiscard]] static const WaitingCall& call() { return waiting_calls()[std::get<1>(GetParam())]; }
 
   LogAddress below_;
@@ -187,7 +188,8 @@ TEST_P(Deadlines, AreKept) {
   // A refusal never leaves it open whether the record may be in the log.
   const bool appends = std::get<1>(GetParam()) < 3;
   if (appends && error) {
-    const WriteOutcome expected = state() == State::fenced ? WriteOutcome::fenced : WriteOutcome::not_written;
+    const WriteOutcome expected =
+        state() == Situation::fenced ? WriteOutcome::fenced : WriteOutcome::not_written;
     EXPECT_EQ(error->outcome(), expected) << error->message();
   }
   // The destructor comes back as well, once what the program holds is given back.
@@ -201,10 +203,11 @@ TEST_P(Deadlines, AreKept) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Writer, Deadlines,
-                         testing::Combine(testing::Values(State::silent_store, State::silent_reads,
-                                                          State::reservation_open, State::closing_elsewhere,
-                                                          State::trimming_elsewhere, State::closed,
-                                                          State::fenced, State::given_up),
+                         testing::Combine(testing::Values(Situation::silent_store, Situation::silent_reads,
+                                                          Situation::reservation_open,
+                                                          Situation::closing_elsewhere,
+                                                          Situation::trimming_elsewhere, Situation::closed,
+                                                          Situation::fenced, Situation::given_up),
                                           testing::Range(std::size_t{0}, std::size_t{7})),
                          [](const auto& one) {
                            return std::string(state_names[static_cast<int>(std::get<0>(one.param))]) + "_" +
@@ -365,9 +368,9 @@ TEST(InCallbackDestroyed, ASilentStoreHoldsTheEndUpForASecondOrSo) {
 }
 
 // A coroutine goes on in a callback.
-struct Detached {
+struct Unobserved {
   struct promise_type {
-    Detached get_return_object() { return {}; }
+    Unobserved get_return_object() { return {}; }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() {}
@@ -383,7 +386,7 @@ TEST(InCoroutine, CloseIsRefusedAndDestructionEndsTheWriter) {
     std::promise<void> destroyed = {};
   };
   Scene scene{.writer = Writer::open(log).value()};
-  const auto coroutine = [](Scene& its) -> Detached {
+  const auto coroutine = [](Scene& its) -> Unobserved {
     const Result<Offset> offset = co_await its.writer->append_async(bytes_of("record"));
     its.refused.set_value(offset ? error_of(its.writer->close(5s)) : std::optional(offset.error()));
     its.writer.reset();

@@ -2,6 +2,7 @@
 // callbacks hold the queue, so that an answer may come after the writer has gone.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -68,6 +69,16 @@ class EventQueue {
     return true;
   }
 
+  /// As `post` of a `CloseCommand`, for a destructor: it needs no memory.
+  bool post_close(log::Deadline deadline) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    close_by_ = std::min(deadline, close_by_.value_or(deadline));
+    nudged_ = true;
+    arrival_.notify_one();
+    return true;
+  }
+
   /// Something changed that is seen elsewhere: wake up and look.
   void nudge() {
     const std::lock_guard lock(mutex_);
@@ -90,6 +101,7 @@ class EventQueue {
   std::vector<LoopEvent> take() {
     const std::lock_guard lock(mutex_);
     nudged_ = false;
+    if (const auto deadline = std::exchange(close_by_, {})) events_.push_back(CloseCommand{*deadline});
     return std::exchange(events_, {});
   }
 
@@ -104,6 +116,7 @@ class EventQueue {
   std::mutex mutex_;
   base::Condition arrival_;
   std::vector<LoopEvent> events_;
+  std::optional<log::Deadline> close_by_;
   bool nudged_ = false;
   bool closed_ = false;
 };

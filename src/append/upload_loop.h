@@ -56,6 +56,8 @@ class UploadLoop {
   [[nodiscard]] WriterMetrics metrics() const;
   /// False: the loop has ended, and nothing has happened.
   bool post(LoopEvent&& event) { return events_->post(std::move(event)); }
+  /// Likewise, for a destructor: it needs no memory.
+  bool post_close(log::Deadline deadline) noexcept { return events_->post_close(deadline); }
   /// Whether the calling thread runs a callback of this writer: of an append, or of an event.
   [[nodiscard]] bool in_callback() const;
 

@@ -204,7 +204,7 @@ Writer::Impl::~Impl() {
 
 void Writer::Impl::end() {
   const auto deadline = log::deadline_after(std::chrono::seconds(1));
-  const bool runs = loop_->post(append::CloseCommand{deadline});
+  const bool runs = loop_->post_close(deadline);
   if (loop_->in_callback()) return thread_.detach();  // which holds the loop until that has ended
   if (runs && !loop_->life().wait_for_end(with_grace(deadline))) {
     loop_->life().wait_for_end_or_held();

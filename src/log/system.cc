@@ -4,16 +4,16 @@
 
 #include <array>
 #include <cstring>
-#include <random>
+
+#include "base/entropy.h"
 
 namespace varve::log {
 
 format::Id random_id() {
   format::Id id;
-  std::random_device device;  // the kernel's generator, on Linux
-  for (std::size_t i = 0; i < id.bytes.size(); i += 4) {
-    const std::uint32_t word = device();
-    std::memcpy(&id.bytes[i], &word, 4);
+  for (std::size_t i = 0; i < id.bytes.size(); i += sizeof(std::uint64_t)) {
+    const std::uint64_t word = base::Entropy::draw();
+    std::memcpy(&id.bytes[i], &word, sizeof(word));
   }
   return id;
 }

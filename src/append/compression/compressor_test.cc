@@ -8,7 +8,7 @@
 namespace varve::append {
 namespace {
 
-constexpr CompressionJob packed{.packing = {.codec = format::Codec::lz4}};
+constexpr CompressionJob by_lz4{.packing = {.codec = format::Codec::lz4}};
 constexpr CompressionJob as_it_is{};
 
 /// Its one thread stops after each batch that it compressed, until the test lets it go on.
@@ -38,9 +38,9 @@ class CompressorTest : public testing::Test {
 };
 
 TEST_F(CompressorTest, WhatPassesThroughWaitsForTheBatchBeforeIt) {
-  compressor_.add(batches_[0], packed);
+  compressor_.add(batches_[0], by_lz4);
   compressed_.acquire();  // from here on, nobody works on a second one
-  compressor_.add(batches_[1], packed);
+  compressor_.add(batches_[1], by_lz4);
   EXPECT_EQ(compressor_.take()->batch, &batches_[0]);
   ASSERT_TRUE(compressor_.has_room());
   compressor_.add(batches_[2], as_it_is);

@@ -233,7 +233,10 @@ TEST_F(CInterface, StopEndsAWaitingReader) {
 }
 
 TEST_F(CInterface, Cursors) {
-  varve_writer_free(open_writer());
+  varve_writer* writer = open_writer();
+  for (int i = 0; i < 12; ++i) ASSERT_EQ(append(writer, "x"), VARVE_OK);
+  ASSERT_EQ(varve_writer_flush(writer, VARVE_FOREVER, &failure_), VARVE_OK);
+  varve_writer_free(writer);
   varve_cursors* cursors = nullptr;
   ASSERT_EQ(varve_cursors_open(log_, &cursors, &failure_), VARVE_OK);
   std::uint64_t offset = 5;

@@ -1,0 +1,169 @@
+#include "sim/bucket.h"
+
+#include <algorithm>
+
+namespace varve::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint64_t usual_ms = 40;
+constexpr std::uint64_t slow_ms = 5'000;
+constexpr std::uint64_t late_ms = 30'000;
+
+Error unanswered() {
+  return Error(Code::unavailable, "no answer from the simulated store").with_outcome(WriteOutcome::unknown);
+}
+
+std::shared_ptr<const std::vector<std::byte>> copy_of(const Bytes& body) {
+  return std::make_shared<const std::vector<std::byte>>(body.data.begin(), body.data.end());
+}
+
+}  // namespace
+
+class BucketClient final : public Store {
+ public:
+  BucketClient(Bucket& bucket, ProcessId process) : bucket_(bucket), process_(process) {}
+
+  void put_if_absent(std::string key, Bytes body, Done<void> done) override {
+    const auto object = copy_of(body);
+    // A false conflict: the store met its own first try.
+    const bool says_exists = bucket_.random_.chance(bucket_.weather_.false_exists);
+    bucket_.request<void>(process_, true, std::move(done),
+                          [&bucket = bucket_, key = std::move(key), object, says_exists]() -> Result<void> {
+                            const bool is_new = bucket.objects_.try_emplace(key, object).second;
+                            if (is_new && !says_exists) return {};
+                            return Error(Code::already_exists, key + " exists");
+                          });
+  }
+
+  void put(std::string key, Bytes body, Done<void> done) override {
+    bucket_.request<void>(
+        process_, true, std::move(done),
+        [&bucket = bucket_, key = std::move(key), object = copy_of(body)]() -> Result<void> {
+          bucket.objects_[key] = object;
+          return {};
+        });
+  }
+
+  void get(std::string key, ByteRange range, Done<Bytes> done) override {
+    bucket_.request<Bytes>(
+        process_, false, std::move(done),
+        [&bucket = bucket_, key = std::move(key), range] { return bucket.get(key, range); });
+  }
+
+  void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
+    bucket_.list(process_, std::move(prefix), std::move(after), limit, std::move(done));
+  }
+
+  void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override {
+    bucket_.request<std::vector<RemoveFailure>>(
+        process_, true, std::move(done),
+        [&bucket = bucket_, keys = std::move(keys)]() -> Result<std::vector<RemoveFailure>> {
+          std::vector<RemoveFailure> failures;
+          for (const std::string& key : keys) {
+            if (bucket.random_.chance(bucket.weather_.refused)) {
+              failures.push_back({key, Error(Code::unavailable, "not deleted")});
+            } else {
+              bucket.objects_.erase(key);
+            }
+          }
+          return failures;
+        });
+  }
+
+  [[nodiscard]] std::string describe() const override { return "sim://" + bucket_.name_; }
+
+ private:
+  Bucket& bucket_;
+  ProcessId process_;
+};
+
+std::shared_ptr<Store> Bucket::client(ProcessId process) {
+  return std::make_shared<BucketClient>(*this, process);
+}
+
+base::TimePoint Bucket::after(std::uint64_t most_ms) {
+  return fibers_.now() + std::chrono::microseconds(1 + random_.below(most_ms * 1000));
+}
+
+template <class T>
+void Bucket::request(ProcessId process, bool write, Store::Done<T> done,
+                     std::function<Result<T>()> carry_out) {
+  const std::uint64_t most_ms = random_.chance(weather_.slow) ? slow_ms : usual_ms;
+  const base::TimePoint arrives = after(most_ms);
+  const base::TimePoint answered = arrives + (after(most_ms) - fibers_.now());
+  const auto answer = [this, process, done](Result<T> result) {
+    fibers_.start(process, [done, result] { done(result); });
+  };
+  if (random_.chance(weather_.refused)) {
+    const Error refused = Error(Code::unavailable, "refused").with_outcome(WriteOutcome::not_written);
+    return fibers_.at(answered, [answer, refused] { answer(refused); });
+  }
+  if (write && random_.chance(weather_.late)) {
+    fibers_.at(after(late_ms), [carry_out] { static_cast<void>(carry_out()); });
+    return fibers_.at(answered, [answer] { answer(unanswered()); });
+  }
+  if (write && random_.chance(weather_.repeated)) {
+    fibers_.at(arrives + (after(late_ms) - fibers_.now()), [carry_out] { static_cast<void>(carry_out()); });
+  }
+  const bool silent = random_.chance(weather_.unanswered);
+  fibers_.at(arrives, [this, carry_out = std::move(carry_out), answer, answered, silent] {
+    Result<T> result = carry_out();
+    fibers_.at(answered, [answer, silent, result = std::move(result)] {
+      silent ? answer(unanswered()) : answer(result);
+    });
+  });
+}
+
+Result<Bytes> Bucket::get(const std::string& key, ByteRange range) {
+  const auto found = objects_.find(key);
+  if (found == objects_.end()) return Error(Code::not_found, "there is no " + key);
+  Object object = found->second;
+  if (!object->empty() && random_.chance(weather_.flipped)) {
+    auto spoiled = std::make_shared<std::vector<std::byte>>(*object);
+    (*spoiled)[random_.below(spoiled->size())] ^= static_cast<std::byte>(1U << random_.below(8));
+    object = spoiled;
+    spoiled_ = true;
+  }
+  const std::size_t begin = std::min<std::size_t>(range.offset, object->size());
+  const std::size_t length = std::min<std::size_t>(range.length, object->size() - begin);
+  return Bytes{std::span(*object).subspan(begin, length), object};
+}
+
+// Made at two moments, the lower names first: one scan forward, as the interface asks of a store today.
+void Bucket::list(ProcessId process, std::string prefix, std::string after_key, std::uint32_t limit,
+                  Store::Done<Listing> done) {
+  using Names = std::vector<ListedObject>;
+  const auto names_between = [this](const std::string& begins, const std::string& after_name,
+                                    const std::string& until) {
+    Names names;
+    for (auto each = objects_.upper_bound(std::max(after_name, begins)); each != objects_.end(); ++each) {
+      if (!each->first.starts_with(begins) || (!until.empty() && each->first > until)) break;
+      names.push_back({each->first, each->second->size()});
+    }
+    return names;
+  };
+  // Where the first moment ends and the second begins.
+  const Names now = names_between(prefix, after_key, "");
+  const std::string middle = now.empty() ? prefix : now[random_.below(now.size())].key;
+  const auto first = std::make_shared<Names>();
+  const std::uint64_t pause_ms = 1 + random_.below(usual_ms);
+  fibers_.at(after(usual_ms), [=, this] { *first = names_between(prefix, after_key, middle); });
+  const auto second = [=, this]() -> Result<Listing> {
+    Listing listing{.objects = *first};
+    for (ListedObject& object : names_between(prefix, std::max(middle, after_key), "")) {
+      listing.objects.push_back(std::move(object));
+    }
+    if (listing.objects.size() > limit) {
+      listing.objects.resize(limit);
+      listing.truncated = true;
+    }
+    return listing;
+  };
+  fibers_.at(fibers_.now() + milliseconds(usual_ms + pause_ms),
+             [=, this, done = std::move(done)] { request<Listing>(process, false, done, second); });
+}
+
+}  // namespace varve::sim
