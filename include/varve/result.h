@@ -68,7 +68,8 @@ class [[nodiscard]] Error {
   // A move copies: what was moved from still says what it said.
   Error(const Error&) noexcept = default;
   Error& operator=(const Error&) noexcept = default;
-  Error(Error&& other) noexcept : Error(static_cast<const Error&>(other)) {}
+  Error(Error&& other) noexcept
+      : Error(static_cast<const Error&>(other)) {}  // NOLINT(*-move-constructor-init)
   Error& operator=(Error&& other) noexcept { return *this = static_cast<const Error&>(other); }
   ~Error() = default;
 

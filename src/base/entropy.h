@@ -16,7 +16,7 @@ class Entropy {
   static std::uint64_t draw();
 
  private:
-  static constinit thread_local Entropy* installed_;
+  static constinit thread_local Entropy* installed_;  // NOLINT(readability-identifier-naming): private
 };
 
 }  // namespace varve::base

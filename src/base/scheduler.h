@@ -46,7 +46,7 @@ class Scheduler {
   static void install(Scheduler* scheduler) noexcept { current_ = scheduler; }
 
  private:
-  static constinit thread_local Scheduler* current_;
+  static constinit thread_local Scheduler* current_;  // NOLINT(readability-identifier-naming): private
 };
 
 }  // namespace varve::base

@@ -12,8 +12,7 @@ namespace varve::consume {
 /// Not thread-safe.
 class CursorCommitter {
  public:
-  CursorCommitter(Cursors cursors, Cursor cursor)
-      : cursors_(std::move(cursors)), cursor_(std::move(cursor)) {}
+  CursorCommitter(const Cursors& cursors, Cursor cursor) : cursors_(cursors), cursor_(std::move(cursor)) {}
 
   /// All below is committed.
   [[nodiscard]] Offset offset() const { return cursor_.offset; }

@@ -10,7 +10,6 @@
 namespace varve::protocol {
 
 using format::CursorRevision;
-using Kind = CursorRequest::Kind;
 
 namespace {
 
@@ -36,9 +35,9 @@ Result<CursorRevision> read(const CursorReply& reply, std::uint64_t revision, co
 }  // namespace
 
 CursorRequest FindNewestRevision::start() {
-  if (listed_.empty()) return {.kind = Kind::list};
+  if (listed_.empty()) return {.kind = CursorRequest::Kind::list};
   reading_ = true;
-  return {.kind = Kind::get, .revision = listed_.back()};
+  return {.kind = CursorRequest::Kind::get, .revision = listed_.back()};
 }
 
 std::optional<CursorRequest> FindNewestRevision::on(const CursorReply& reply) {
@@ -64,7 +63,7 @@ std::optional<CursorRequest> FindNewestRevision::on_content(const CursorReply& r
       return std::nullopt;
     }
     reading_ = false;
-    return CursorRequest{.kind = Kind::list};
+    return CursorRequest{.kind = CursorRequest::Kind::list};
   }
   if (reply.error) {
     result_ = *reply.error;
@@ -78,7 +77,9 @@ std::optional<CursorRequest> FindNewestRevision::on_content(const CursorReply& r
 
 CursorRequest MakeRevision::start() {
   stage_ = Stage::create;
-  return {.kind = Kind::create, .revision = wanted_.revision, .body = format::encode_cursor(wanted_)};
+  return {.kind = CursorRequest::Kind::create,
+          .revision = wanted_.revision,
+          .body = format::encode_cursor(wanted_)};
 }
 
 std::optional<CursorRequest> MakeRevision::on(const CursorReply& reply) {
@@ -98,7 +99,7 @@ std::optional<CursorRequest> MakeRevision::on_created(const CursorReply& reply) 
   if (!reply.error) return mutated(Mutant::no_look_back) ? end(true) : look_back();
   if (reply.error->code() != Code::already_exists) return end(*reply.error);
   stage_ = Stage::read_back;  // perhaps an earlier try of ours
-  return CursorRequest{.kind = Kind::get, .revision = wanted_.revision};
+  return CursorRequest{.kind = CursorRequest::Kind::get, .revision = wanted_.revision};
 }
 
 std::optional<CursorRequest> MakeRevision::on_read_back(const CursorReply& reply) {
@@ -114,7 +115,7 @@ std::optional<CursorRequest> MakeRevision::on_read_back(const CursorReply& reply
 // are later revisions. Where there are none, "exists" and then nothing was a false alarm.
 CursorRequest MakeRevision::look_back() {
   stage_ = Stage::look_back;
-  return {.kind = Kind::list_above, .revision = wanted_.revision};
+  return {.kind = CursorRequest::Kind::list_above, .revision = wanted_.revision};
 }
 
 std::optional<CursorRequest> MakeRevision::on_look_back(const CursorReply& reply) {

@@ -12,8 +12,6 @@ namespace varve::protocol {
 
 namespace {
 
-using Kind = ReplicaCommand::Kind;
-
 CommitRule::Start start_of(const Ownership& ownership, const std::vector<Replica>& replicas) {
   CommitRule::Start start{
       .newest = ownership.seal.seq, .end_offset = ownership.next.offset, .window = ownership.next.window};
@@ -35,7 +33,7 @@ ReplicaTracker::ReplicaTracker(const Ownership& ownership, std::vector<Replica> 
     replicas_.push_back(
         {.name = std::move(replica.name), .options = replica.options, .state = rule_.state(index)});
     if (replica.in_sync) {
-      commands_.push_back({Kind::hand_from, index, ownership.next.seq});
+      commands_.push_back({ReplicaCommand::Kind::hand_from, index, ownership.next.seq});
     } else {
       replicas_.back().degraded_since_unix_ms = now_unix_ms;
       ++degradations_;
@@ -45,7 +43,7 @@ ReplicaTracker::ReplicaTracker(const Ownership& ownership, std::vector<Replica> 
 
 void ReplicaTracker::on_stored(Seq seq, Offset end_offset, std::uint64_t now_ms) {
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    if (replicas_[i].state != State::degraded) commands_.push_back({Kind::hand, i, seq});
+    if (replicas_[i].state != State::degraded) commands_.push_back({ReplicaCommand::Kind::hand, i, seq});
   }
   rule_.on_stored(seq, end_offset, now_ms);
 }
@@ -96,18 +94,19 @@ void ReplicaTracker::follow_state(std::size_t index, std::int64_t now_unix_ms) {
   const State before = std::exchange(replica.state, rule_.state(index));
   if (before == replica.state) return;
   if (replica.state == State::degraded) {
-    commands_.push_back({Kind::let_go, index});
+    commands_.push_back({ReplicaCommand::Kind::let_go, index});
     if (before == State::in_sync) {
       replica.degraded_since_unix_ms = now_unix_ms;
       ++degradations_;
     }
   } else if (before == State::degraded) {
-    commands_.push_back({Kind::hand_from, index, rule_.newest() + 1});
+    commands_.push_back({ReplicaCommand::Kind::hand_from, index, rule_.newest() + 1});
   }
 }
 
 std::vector<ReplicaCommand> ReplicaTracker::take_commands() {
-  for (const Seq seq : rule_.take_committed()) commands_.push_back({Kind::acknowledge, 0, seq});
+  for (const Seq seq : rule_.take_committed())
+    commands_.push_back({ReplicaCommand::Kind::acknowledge, 0, seq});
   return std::exchange(commands_, {});
 }
 
@@ -125,7 +124,8 @@ bool ReplicaTracker::will_allow_deletion_below(Seq seq) {
     if (!has_it && replica.progress.resumes_at.value_or(0) < seq) return false;
   }
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    if (replicas_[i].progress.resumes_at.value_or(0) < seq) commands_.push_back({Kind::want_checkpoint, i});
+    if (replicas_[i].progress.resumes_at.value_or(0) < seq)
+      commands_.push_back({ReplicaCommand::Kind::want_checkpoint, i});
   }
   return true;
 }

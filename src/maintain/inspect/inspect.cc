@@ -191,7 +191,7 @@ Result<LogInfo> inspect_with(const log::LogStore& log_store, const read::WaitLim
   while (census.more()) {
     const Result<void> counted = log_store.drive(
         census.page(), [&](const Reply& reply) { return census.on(reply); },
-        log::LogStore::after(maintain::give_up_ms));
+        log::LogStore::after(maintain::step_give_up_ms));
     if (!counted) return counted.error();
   }
   if (census.error()) return *census.error();
@@ -208,7 +208,7 @@ Result<LogInfo> inspect(const LogAddress& log) {
   return log::with_store(log, [&]() -> Result<LogInfo> {
     const log::LogStore log_store(log);
     Result<LogInfo> info =
-        inspect_with(log_store, {.deadline = log::LogStore::after(maintain::give_up_ms), .stop = {}});
+        inspect_with(log_store, {.deadline = log::LogStore::after(maintain::step_give_up_ms), .stop = {}});
     if (!info && info.error().code() == Code::timed_out)
       return Error(Code::unavailable, info.error().message());
     return info;

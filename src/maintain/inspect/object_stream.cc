@@ -31,8 +31,8 @@ Result<Bytes> fetch(const log::LogStore& log_store, Seq seq) {
     }
     return protocol::Requests();
   };
-  const Result<void> driven =
-      log_store.drive({Request::make(Request::Kind::get_object, seq)}, on, log::LogStore::after(give_up_ms));
+  const Result<void> driven = log_store.drive({Request::make(Request::Kind::get_object, seq)}, on,
+                                              log::LogStore::after(step_give_up_ms));
   if (!driven) return driven.error();
   return *std::move(fetched);
 }
@@ -50,7 +50,7 @@ Result<void> ObjectStream::list_more() {
   };
   const Result<void> driven =
       log_store_.drive({Request::make(Request::Kind::list, list_from_, protocol::page_limit)}, on,
-                       log::LogStore::after(give_up_ms));
+                       log::LogStore::after(step_give_up_ms));
   if (!driven) return driven;
   if (error) return *error;
   return {};

@@ -35,7 +35,7 @@ Result<RecoveredBounds> from_headers(const log::LogStore& log_store,
     if (header && header->seq == reply.seq) headers.emplace(reply.seq, *header);
     return protocol::Requests();
   };
-  const Result<void> driven = log_store.drive(std::move(requests), on, log::LogStore::after(give_up_ms));
+  const Result<void> driven = log_store.drive(std::move(requests), on, log::LogStore::after(step_give_up_ms));
   if (!driven) return driven.error();
   if (headers.empty()) {
     return Error(Code::not_found,
@@ -69,7 +69,7 @@ Result<RecoveredBounds> from_headers(const log::LogStore& log_store,
 Result<RecoveredBounds> find_landmarks(const log::LogStore& log_store,
                                        const std::vector<protocol::ListedSeq>& newest) {
   const auto view =
-      read::read_log_state(log_store, {.deadline = log::LogStore::after(give_up_ms), .stop = {}});
+      read::read_log_state(log_store, {.deadline = log::LogStore::after(step_give_up_ms), .stop = {}});
   if (view) {
     RecoveredBounds marks;
     marks.log_id = view->tail.log_id;

@@ -129,7 +129,7 @@ Result<void> Verification::measure() {
     };
     const Result<void> driven =
         log_store_.drive({Request::make(Request::Kind::list, next, protocol::page_limit)}, on,
-                         log::LogStore::after(give_up_ms));
+                         log::LogStore::after(step_give_up_ms));
     if (!driven) return driven;
     if (error) return *error;
   }
@@ -374,7 +374,7 @@ Result<void> Verification::end_of_walk() {
 
 Result<void> Verification::check_cursors() {
   const consume::RevisionStore store(log_store_.address(), marks_.log_id);
-  const auto deadline = log::LogStore::after(give_up_ms);
+  const auto deadline = log::LogStore::after(step_give_up_ms);
   const auto listed = store.list_all(deadline);
   if (!listed) return listed.error();
   std::vector<std::pair<std::string, protocol::NewestRevision>> cursors;

@@ -6,6 +6,6 @@
 namespace varve::maintain {
 
 /// For one step: what can be asked at once.
-inline constexpr std::uint32_t give_up_ms = 60'000;
+inline constexpr std::uint32_t step_give_up_ms = 60'000;
 
 }  // namespace varve::maintain

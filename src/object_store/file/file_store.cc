@@ -26,7 +26,7 @@ constexpr std::size_t worker_count = 8;
 
 /// What was read and let go of waits for the next reads, up to so much: fresh memory costs more than reading
 /// into it.
-constexpr std::size_t kept_bytes_max = std::size_t{64} << 20;
+constexpr std::size_t kept_read_bytes_max = std::size_t{64} << 20;
 
 /// A failure once the object may have its name: it may be seen, and may last or not.
 Error after_naming(const Error& error) { return error.with_outcome(WriteOutcome::unknown); }
@@ -70,7 +70,7 @@ Result<Bytes> read_range(int fd, ByteRange range, const std::string& path, BodyM
 FileStore::FileStore(std::string root)
     : root_(std::move(root)),
       directories_(root_),
-      memory_(BodyMemory::create(kept_bytes_max)),
+      memory_(BodyMemory::create(kept_read_bytes_max)),
       workers_(worker_count) {}
 
 FileStore::~FileStore() { workers_.stop(); }

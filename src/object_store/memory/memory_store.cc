@@ -14,12 +14,12 @@ namespace varve::object_store {
 namespace {
 
 // Freed bodies that wait for the next ones.
-constexpr std::size_t kept_bytes_max = std::size_t{4} << 30;
+constexpr std::size_t kept_body_bytes_max = std::size_t{4} << 30;
 
 }  // namespace
 
 MemoryStore::MemoryStore(std::string name)
-    : name_(std::move(name)), memory_(BodyMemory::create(kept_bytes_max)), workers_(2) {}
+    : name_(std::move(name)), memory_(BodyMemory::create(kept_body_bytes_max)), workers_(2) {}
 
 MemoryStore::~MemoryStore() { workers_.stop(); }
 
