@@ -120,13 +120,7 @@ void Bucket::request(ProcessId process, bool write, Store::Done<T> done,
 Result<Bytes> Bucket::get(const std::string& key, ByteRange range) {
   const auto found = objects_.find(key);
   if (found == objects_.end()) return Error(Code::not_found, "there is no " + key);
-  Object object = found->second;
-  if (!object->empty() && random_.chance(weather_.flipped)) {
-    auto spoiled = std::make_shared<std::vector<std::byte>>(*object);
-    (*spoiled)[random_.below(spoiled->size())] ^= static_cast<std::byte>(1U << random_.below(8));
-    object = spoiled;
-    spoiled_ = true;
-  }
+  const Object& object = found->second;
   const std::size_t begin = std::min<std::size_t>(range.offset, object->size());
   const std::size_t length = std::min<std::size_t>(range.length, object->size() - begin);
   return Bytes{std::span(*object).subspan(begin, length), object};

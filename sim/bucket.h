@@ -20,7 +20,6 @@ struct Weather {
   std::uint32_t repeated = 0;      ///< a write is carried out once more, up to half a minute afterwards
   std::uint32_t false_exists = 0;  ///< a create that was new says that it exists
   std::uint32_t slow = 0;          ///< takes seconds instead of milliseconds
-  std::uint32_t flipped = 0;       ///< one bit of what a get brings is wrong
 };
 
 class Bucket {
@@ -33,8 +32,6 @@ class Bucket {
 
   void set(const Weather& weather) { weather_ = weather; }
   [[nodiscard]] const std::string& name() const { return name_; }
-  /// Whether any get was spoiled so far.
-  [[nodiscard]] bool spoiled() const { return spoiled_; }
 
  private:
   friend class BucketClient;
@@ -52,7 +49,6 @@ class Bucket {
   std::string name_;
   Weather weather_;
   std::map<std::string, Object> objects_;
-  bool spoiled_ = false;
 };
 
 }  // namespace varve::sim

@@ -8,7 +8,6 @@
 
 #include "base/thread.h"
 #include "varve/consumer.h"
-#include "varve/cursor.h"
 #include "varve/inspect.h"
 #include "varve/mirror.h"
 #include "varve/reader.h"
