@@ -144,8 +144,8 @@ void Bucket::list(ProcessId process, std::string prefix, std::string after_key, 
   const std::string middle = now.empty() ? prefix : now[random_.below(now.size())].key;
   const auto first = std::make_shared<Names>();
   const std::uint64_t pause_ms = 1 + random_.below(usual_ms);
-  fibers_.at(after(usual_ms), [=, this] { *first = names_between(prefix, after_key, middle); });
-  const auto second = [=, this]() -> Result<Listing> {
+  fibers_.at(after(usual_ms), [=] { *first = names_between(prefix, after_key, middle); });
+  const auto second = [=]() -> Result<Listing> {
     Listing listing{.objects = *first};
     for (ListedObject& object : names_between(prefix, std::max(middle, after_key), "")) {
       listing.objects.push_back(std::move(object));

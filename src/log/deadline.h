@@ -1,6 +1,7 @@
 // Until when somebody waits.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/clock.h"
@@ -9,11 +10,11 @@ namespace varve::log {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// `timeout` from now, or the far end of time where that would overflow.
+/// `timeout` from now: now if it is negative, the far end of time where the sum would overflow.
 [[nodiscard]] inline Deadline deadline_after(std::chrono::milliseconds timeout) {
   const Deadline now = base::now();
   const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::max() - now);
-  return timeout >= most ? Deadline::max() : now + timeout;
+  return timeout >= most ? Deadline::max() : now + std::max(timeout, std::chrono::milliseconds(0));
 }
 
 }  // namespace varve::log

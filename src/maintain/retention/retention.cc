@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "base/clock.h"
@@ -55,8 +56,15 @@ class Planning {
   std::int64_t now_unix_ms_;
 };
 
+/// `age_ms` before `unix_ms`, or the beginning of time where the difference would overflow.
+std::int64_t earlier(std::int64_t unix_ms, std::uint64_t age_ms) {
+  constexpr std::int64_t beginning = std::numeric_limits<std::int64_t>::min();
+  const std::uint64_t most = static_cast<std::uint64_t>(unix_ms) - static_cast<std::uint64_t>(beginning);
+  return age_ms >= most ? beginning : unix_ms - static_cast<std::int64_t>(age_ms);
+}
+
 Result<Offset> Planning::first_young() const {
-  const std::int64_t since = now_unix_ms_ - static_cast<std::int64_t>(*policy_.max_age_ms);
+  const std::int64_t since = earlier(now_unix_ms_, *policy_.max_age_ms);
   const auto place = read::find_read_position(log_store_, {.since_unix_ms = since}, patience());
   if (!place) return place.error();
   return place->offset;
