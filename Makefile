@@ -160,7 +160,8 @@ soak: deps  ## try for longer, and add what was tried to docs/evidence.md; MINUT
 	@tools/soak --minutes $(or $(MINUTES),30)
 
 .PHONY: release-check
-release-check: deps  ## before a release: each mutant twenty times, coverage, and all of it on a fresh Debian 12
+release-check: deps  ## before a release: evidence of this code, mutants, coverage, and all on a fresh Debian 12
+	@tools/evidence --check
 	@tools/check-mutants --repeat 20
 	@$(MAKE) coverage
 	@tools/clean-room
