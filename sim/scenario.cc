@@ -238,6 +238,8 @@ void Scenario::consumer(ProcessId process) {
     }
     if (!*record) continue;
     ledger_.shown("a consumer", (*record)->offset, text_of((*record)->data));
+    done_below_ = std::max(done_below_, (*record)->offset + 1);
+    if (retains_) ledger_.trim_wished(done_below_);
     if (const auto done = (*opened)->done((*record)->offset); !done) return judge("a commit", done.error());
   }
 }
@@ -245,7 +247,8 @@ void Scenario::consumer(ProcessId process) {
 void Scenario::retention(ProcessId process) {
   RetentionPolicy policy;
   policy.to_cursors = true;
-  ledger_.trim_wished(ledger_.acknowledged_end());  // at most: what no cursor needs
+  retains_ = true;  // from now on, for what it asks for may be carried out late
+  ledger_.trim_wished(done_below_);
   const auto report =
       retain(source(process), policy, {.take_over = random_.chance(500), .give_up_ms = 20'000});
   // It takes no log from a writer that may be at work, and says so.

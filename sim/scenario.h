@@ -75,7 +75,9 @@ class Scenario {
   std::uint64_t names_ = 0;
   ProcessId processes_ = 0;  // 1 to here
   bool has_mirror_ = false;
-  bool calm_ = false;  // faults have stopped
+  bool calm_ = false;      // faults have stopped
+  Offset done_below_ = 0;  // the consumer has said so: its cursor is here at most
+  bool retains_ = false;   // what the cursor does not need may be trimmed
 };
 
 }  // namespace varve::sim
