@@ -10,6 +10,7 @@
 #include "append/acknowledger.h"
 #include "append/batching/batch_pool.h"
 #include "append/opening.h"
+#include "append/writer_threads.h"
 #include "base/clock.h"
 #include "bench/contestant.h"
 #include "log/log_store.h"
@@ -33,8 +34,10 @@ class UnorderedWriter final : public Contestant, private append::BatchListener {
                                          .window = options.window,
                                          .first_offset = ownership.next.offset},
                                         *this)),
-        acknowledger_(pool_),
-        uploader_([this] { upload(); }) {}
+        acknowledger_(std::make_shared<append::Acknowledger>(pool_)) {
+    threads_->callbacks.add(acknowledger_);
+    uploader_ = std::thread([this] { upload(); });
+  }
   ~UnorderedWriter() override { static_cast<void>(finish()); }
 
   Result<void> append(std::span<const std::span<const std::byte>> records, bool /*reserve*/,
@@ -53,7 +56,8 @@ class UnorderedWriter final : public Contestant, private append::BatchListener {
     pool_->stop(Error(Code::closed, "the run is over"));
     wake();
     if (uploader_.joinable()) uploader_.join();
-    acknowledger_.finish();
+    acknowledger_->no_more();
+    acknowledger_->wait_until_let_go();
     return failure_ ? Result<void>(*failure_) : Result<void>();
   }
 
@@ -85,7 +89,7 @@ class UnorderedWriter final : public Contestant, private append::BatchListener {
       for (const Landed& one : landed) {
         if (one.error && !failure_) failure_ = one.error;
         appender_.on_put(one.seq, one.error, 0);
-        acknowledger_.ended(*flights_.extract(one.seq).mapped(), one.error);
+        acknowledger_->ended(*flights_.extract(one.seq).mapped(), one.error);
       }
       static_cast<void>(appender_.take_commands());
       if (flights_.empty()) pool_->close_active();
@@ -125,7 +129,8 @@ class UnorderedWriter final : public Contestant, private append::BatchListener {
   bool awake_ = false;
   std::vector<Landed> landed_;
   std::shared_ptr<append::BatchPool> pool_;
-  append::Acknowledger acknowledger_;
+  const std::shared_ptr<append::WriterThreads> threads_ = append::WriterThreads::shared();
+  const std::shared_ptr<append::Acknowledger> acknowledger_;
   std::thread uploader_;
 };
 

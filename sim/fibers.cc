@@ -12,9 +12,15 @@ constexpr std::size_t stack_bytes = std::size_t{256} << 10;
 // Any moment that a log may be written at.
 constexpr std::int64_t epoch_unix_ms = 1'800'000'000'000;
 
+std::uint64_t next_simulation() {
+  static std::uint64_t simulations = 0;
+  return ++simulations;
+}
+
 }  // namespace
 
-Fibers::Fibers(std::uint64_t seed) : random_(seed), now_(std::chrono::hours(1)), processes_(1) {
+Fibers::Fibers(std::uint64_t seed)
+    : random_(seed), now_(std::chrono::hours(1)), simulation_(next_simulation()), processes_(1) {
   install(this);
 }
 
@@ -205,5 +211,9 @@ void Fibers::wake(const void* place, bool all) {
 
 // An address that nothing else has: ids are small numbers, and so no address of an object.
 const void* Fibers::end_of(FiberId fiber) const { return reinterpret_cast<const void*>(fiber); }
+
+void*& Fibers::fiber_local() { return current_fiber_ == nullptr ? local_of_none_ : current_fiber_->local; }
+
+std::uint64_t Fibers::process_name() const { return simulation_ << 32U | process(); }
 
 }  // namespace varve::sim

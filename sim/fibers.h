@@ -61,6 +61,8 @@ class Fibers final : public base::Scheduler {
   bool wait(const void* place, base::TimePoint until) override;
   void wake(const void* place, bool all) override;
   [[nodiscard]] const void* end_of(FiberId fiber) const override;
+  [[nodiscard]] void*& fiber_local() override;
+  [[nodiscard]] std::uint64_t process_name() const override;
 
  private:
   enum class State : std::uint8_t { ready, waiting, ended };
@@ -72,6 +74,7 @@ class Fibers final : public base::Scheduler {
     ucontext_t context{};
     std::unique_ptr<std::byte[]> stack;
     const void* place = nullptr;
+    void* local = nullptr;
     base::TimePoint until{};
     std::uint64_t waits_since = 0;
     bool notified = false;
@@ -93,11 +96,13 @@ class Fibers final : public base::Scheduler {
 
   Random random_;
   base::TimePoint now_;
+  const std::uint64_t simulation_;  // no other has this number
   std::vector<Process> processes_;
   std::vector<std::unique_ptr<Fiber>> fibers_;  // those that have not ended
   std::vector<std::unique_ptr<std::byte[]>> free_stacks_;
   std::multimap<base::TimePoint, std::function<void()>> actions_;
   Fiber* current_fiber_ = nullptr;
+  void* local_of_none_ = nullptr;
   ucontext_t main_{};
   FiberId last_id_ = 0;
   std::uint64_t clock_of_waits_ = 0;

@@ -42,9 +42,10 @@ struct Event {
 };
 
 /// Called with the events of a writer one after the other: the first ones (up to `opened`) by the thread
-/// that calls `Writer::open`, before that returns; all others by the writer's thread that drives uploads.
-/// It must be quick, since uploads wait meanwhile, must not throw, and should not call the writer: calls that
-/// would wait are refused, as in an `AppendCallback`.
+/// that calls `Writer::open`, before that returns; all others by the thread that drives uploads.
+/// It must be quick, since the writer's uploads wait meanwhile, and those of other writers once it holds all
+/// threads that drive uploads. It must not throw, and should not call the writer: calls that would wait are
+/// refused, as in an `AppendCallback`.
 using EventCallback = std::function<void(const Event&)>;
 
 }  // namespace varve

@@ -142,8 +142,9 @@ void varve_writer_options_init(varve_writer_options* options, size_t struct_byte
 varve_code varve_writer_open(const varve_log* log, const varve_writer_options* options, varve_writer** writer,
                              varve_error** error);
 
-/* Called exactly once for each append that returned VARVE_OK, in offset order, on the writer's own thread.
- * `error` NULL: durable; else why not, lent for the time of the call. It should be short, and may append.
+/* Called exactly once for each append that returned VARVE_OK, in offset order, on a thread of the library.
+ * `error` NULL: durable; else why not, lent for the time of the call. It should be short, for callbacks of
+ * other writers may wait for it, and may append.
  * What would have to wait (append_wait and its like, flush, wait_durable, trim, close) is refused at once. It
  * may free the writer: see there. */
 typedef void (*varve_append_done)(void* context, uint64_t first_offset, const varve_error* error);

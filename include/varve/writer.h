@@ -120,10 +120,14 @@ struct WriterOptions {
 /// first offset of the appended records), is trivially copyable and at most two pointers large, so
 /// that no append allocates. Capture a pointer to anything larger.
 ///
-/// It runs on the writer's acknowledgement thread, in offset order, exactly once, and must not
-/// throw. It should be short: the next one waits for it (uploads do not). It may append. A call of the same
-/// writer that would have to wait (`append_wait` and its like without room, `flush`, `wait_durable`, `trim`,
-/// `close`) is refused at once, without effect. It may destroy the writer: see `~Writer`.
+/// It runs on a thread of the library, in offset order, exactly once, and must not throw. It should be short:
+/// the next one of this writer waits for it. While the callbacks of two writers block, the callbacks of all
+/// other writers wait; uploads go on. A call of this library that waits in a callback does not count as
+/// blocking: another thread takes over meanwhile.
+///
+/// It may append. A call of the same writer that would have to wait (`append_wait` and its like without room,
+/// `flush`, `wait_durable`, `trim`, `close`) is refused at once, without effect. It may destroy the writer:
+/// see `~Writer`.
 class AppendCallback {
  public:
   AppendCallback() = default;
@@ -230,8 +234,11 @@ struct WriterStatus {
 ///
 /// Thread-safety: all functions may be called from any thread at once. Appends do not lock: one
 /// atomic add claims a record's place; at the end of a batch one thread installs the next buffer
-/// and the others wait for it. Two threads belong to a writer: one drives uploads, one runs
-/// callbacks and resumes coroutines.
+/// and the others wait for it.
+///
+/// Threads: all writers of a process share a few, however many writers there are. At most four drive uploads.
+/// At most two run callbacks and resume coroutines. They start when they are needed, and end with the last
+/// writer.
 ///
 /// A failure is for good: after `fenced`, `corruption`, or giving up, every append fails with that
 /// error, and has had no effect; open again to go on.
@@ -278,7 +285,7 @@ class Writer {
   std::future<Result<Offset>> append_future(std::span<const std::byte> record);
 
   /// `Result<Offset> r = co_await writer.append_async(record);` appends (and copies `record`) at the
-  /// `co_await`, and resumes with the outcome on the acknowledgement thread, under the rules of
+  /// `co_await`, and resumes with the outcome on the thread of callbacks, under the rules of
   /// `AppendCallback`. No allocation.
   class AppendAwaiter;
   [[nodiscard]] AppendAwaiter append_async(std::span<const std::byte> record);

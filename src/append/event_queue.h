@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "append/call_result.h"
-#include "base/condition.h"
+#include "base/executor.h"
 #include "log/log_store.h"
 #include "protocol/request.h"
 #include "varve/writer.h"
@@ -59,13 +59,20 @@ using LoopEvent = std::variant<PutAnswered, LookAnswered, CheckpointAnswered, Re
 /// caller.
 class EventQueue {
  public:
+  /// `task` takes the events: it is woken when one comes, until `close`.
+  void wakes(base::Executor::Task& task) {
+    const std::lock_guard lock(mutex_);
+    task_ = &task;
+    task.wake();
+  }
+
   /// False: nobody listens any more, and nothing has happened. Throws when there is no memory; `event` then
   /// is as it was.
   bool post(LoopEvent&& event) {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
     events_.push_back(std::move(event));
-    arrival_.notify_one();
+    wake();
     return true;
   }
 
@@ -74,33 +81,20 @@ class EventQueue {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
     close_by_ = std::min(deadline, close_by_.value_or(deadline));
-    nudged_ = true;
-    arrival_.notify_one();
+    wake();
     return true;
   }
 
   /// Something changed that is seen elsewhere: wake up and look.
-  void nudge() {
+  void nudge() noexcept {
     const std::lock_guard lock(mutex_);
-    nudged_ = true;
-    arrival_.notify_one();
-  }
-
-  /// Returns as soon as there is an event, or was a nudge, or at `deadline`.
-  void wait(std::optional<base::TimePoint> deadline) {
-    std::unique_lock lock(mutex_);
-    const auto some = [this] { return nudged_ || !events_.empty(); };
-    if (deadline) {
-      arrival_.wait_until(lock, *deadline, some);
-    } else {
-      arrival_.wait(lock, some);
-    }
+    wake();
   }
 
   /// All events that have come.
   std::vector<LoopEvent> take() {
     const std::lock_guard lock(mutex_);
-    nudged_ = false;
+    woken_ = false;
     if (const auto deadline = std::exchange(close_by_, {})) events_.push_back(CloseCommand{*deadline});
     return std::exchange(events_, {});
   }
@@ -109,15 +103,21 @@ class EventQueue {
   std::vector<LoopEvent> close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    task_ = nullptr;
     return std::exchange(events_, {});
   }
 
  private:
+  void wake() noexcept {
+    if (task_ == nullptr || std::exchange(woken_, true)) return;
+    task_->wake();
+  }
+
   std::mutex mutex_;
-  base::Condition arrival_;
   std::vector<LoopEvent> events_;
   std::optional<log::Deadline> close_by_;
-  bool nudged_ = false;
+  base::Executor::Task* task_ = nullptr;
+  bool woken_ = false;  // and has not taken the events since
   bool closed_ = false;
 };
 

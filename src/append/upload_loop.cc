@@ -59,8 +59,9 @@ UploadLoop::UploadLoop(log::LogStore log_store, const protocol::Ownership& owner
                                                             [events = events_] { events->nudge(); })),
       standby_(std::move(standby)),
       state_(ownership.cut_objects),
-      acknowledger_(pool_, &metrics_, log::AppendNotifier::of(log_store_.address()),
-                    [events = events_] { events->nudge(); }) {
+      acknowledger_(std::make_shared<Acknowledger>(pool_, &metrics_,
+                                                   log::AppendNotifier::of(log_store_.address()),
+                                                   [events = events_] { events->nudge(); })) {
   publish();
   reporter_.opened(ownership);
   carry_out_commands(clock_now());
@@ -69,11 +70,23 @@ UploadLoop::UploadLoop(log::LogStore log_store, const protocol::Ownership& owner
 
 UploadLoop::~UploadLoop() = default;
 
-void UploadLoop::run() {
-  for (auto wake = step(); !life_.ended(); wake = step()) events_->wait(wake);
+void UploadLoop::start(WriterThreads& threads) {
+  threads.callbacks.add(acknowledger_);
+  try {
+    threads.uploads.add(shared_from_this());
+  } catch (...) {
+    acknowledger_->no_more();
+    throw;
+  }
+  events_->wakes(*this);
 }
 
-std::optional<base::TimePoint> UploadLoop::step() {
+void UploadLoop::join() {
+  wait_until_let_go();
+  acknowledger_->wait_until_let_go();
+}
+
+base::Executor::Next UploadLoop::step() {
   const LifeCycle::Step here(life_);
   const Now now = clock_now();
   hear(events_->take(), now);
@@ -88,7 +101,7 @@ std::optional<base::TimePoint> UploadLoop::step() {
   }
   report_trims();
   wind_down(now);
-  return next_wake();
+  return {.at = next_wake(), .ended = life_.phase() == Phase::ended};
 }
 
 // Events. ------------------------------------------------------------------------------------------
@@ -195,7 +208,7 @@ void UploadLoop::submit_ready(Now now) {
   Flight flight{.batch = batch, .object = pool_->share(*batch, shape.object_bytes)};
   if (compressed) flight.job = compressed->job;
   if (mutated(Mutant::told_before_durable)) {
-    acknowledger_.ended(*batch, std::nullopt);
+    acknowledger_->ended(*batch, std::nullopt);
     flight.batch = nullptr;
   }
   depart(std::move(flight), header);
@@ -282,7 +295,7 @@ void UploadLoop::acknowledge(Seq seq) {
     compression_->acknowledged(flight.job, record_bytes, flight.object.data.size());
   publish();  // whoever the watermark wakes finds the status at least as new
   watermark_.advance(flight.end_offset + (mutated(Mutant::watermark_too_high) ? 1 : 0));
-  if (records) acknowledger_.ended(*flight.batch, std::nullopt);
+  if (records) acknowledger_->ended(*flight.batch, std::nullopt);
 }
 
 // The store has said something of it, for the first time.
@@ -312,12 +325,12 @@ void UploadLoop::fail_the_rest() {
   pool_->stop(protocol::refusal_for(ending));
   for (auto& [seq, flight] : flights_) {
     if (flight.batch != nullptr && !mutated(Mutant::rest_not_told))
-      acknowledger_.ended(*flight.batch, core_.fate_of(seq));
+      acknowledger_->ended(*flight.batch, core_.fate_of(seq));
   }
   flights_.clear();
   while (Batch* const batch = compression_ ? compression_->abandon_oldest() : nullptr)
-    acknowledger_.ended(*batch, core_.fate_of_unsent());
-  while (Batch* const batch = pool_->take_ready()) acknowledger_.ended(*batch, core_.fate_of_unsent());
+    acknowledger_->ended(*batch, core_.fate_of_unsent());
+  while (Batch* const batch = pool_->take_ready()) acknowledger_->ended(*batch, core_.fate_of_unsent());
   watermark_.end(ending);
   life_.set_held(!drained());
 }
@@ -333,9 +346,9 @@ void UploadLoop::wind_down(Now now) {
     if (standby_ && !standby_->stopped() && base::now() < life_.standby_deadline()) return;
     standby_.reset();
     life_.enter(Phase::telling);
-    acknowledger_.no_more();
+    acknowledger_->no_more();
   }
-  if (life_.phase() == Phase::telling && (acknowledger_.all_told() || mutated(Mutant::told_after_close)))
+  if (life_.phase() == Phase::telling && (acknowledger_->all_told() || mutated(Mutant::told_after_close)))
     end();
 }
 
@@ -350,17 +363,17 @@ void UploadLoop::end() {
   life_.enter(Phase::ended);
 }
 
-std::optional<base::TimePoint> UploadLoop::next_wake() const {
+base::TimePoint UploadLoop::next_wake() const {
   if (life_.phase() == Phase::stopping_standby) return life_.standby_deadline();
-  if (life_.phase() != Phase::running) return std::nullopt;
+  if (life_.phase() != Phase::running) return base::TimePoint::max();
   const std::optional<std::uint64_t> at_ms = core_.next_tick_ms();
-  return at_ms ? std::optional(base::TimePoint(std::chrono::milliseconds(*at_ms))) : std::nullopt;
+  return at_ms ? base::TimePoint(std::chrono::milliseconds(*at_ms)) : base::TimePoint::max();
 }
 
 // What others see. -----------------------------------------------------------------------------------
 
 bool UploadLoop::in_callback() const {
-  return acknowledger_.is_this_thread() || life_.is_stepped_by_this_thread();
+  return acknowledger_->is_in_callback() || life_.is_stepped_by_this_thread();
 }
 
 void UploadLoop::publish() {

@@ -1,8 +1,7 @@
 // Drives the uploads of one writer: tells its core what came (events, batches, time), and carries out what
 // that decides. The decisions are in protocol/writer_core.h; records are collected in batching/.
 //
-// `step` never waits for the store, and returns when it is to be called next: a thread may run the loop
-// (`run`), or an executor that runs many.
+// `step` never waits for the store: few threads step the loops of many writers (writer_threads.h).
 #pragma once
 
 #include <cstdint>
@@ -22,6 +21,7 @@
 #include "append/standby.h"
 #include "append/upload_metrics.h"
 #include "append/watermark.h"
+#include "append/writer_threads.h"
 #include "log/log_store.h"
 #include "protocol/writer_core.h"
 
@@ -38,14 +38,17 @@ struct UploadLoopOptions {
   protocol::SinkOptions standby = {};
 };
 
-class UploadLoop {
+class UploadLoop final : public base::Executor::Task, public std::enable_shared_from_this<UploadLoop> {
  public:
   /// `standby`: null if there is none.
   UploadLoop(log::LogStore log_store, const protocol::Ownership& ownership, const UploadLoopOptions& options,
              std::unique_ptr<Standby> standby = nullptr);
-  ~UploadLoop();
-  UploadLoop(const UploadLoop&) = delete;
-  UploadLoop& operator=(const UploadLoop&) = delete;
+  ~UploadLoop() override;
+
+  /// Begins, on threads that hold the loop until it has ended. Throws when there is no memory, or no thread.
+  void start(WriterThreads& threads);
+  /// Returns when it has ended and no thread holds it. Not in a callback.
+  void join();
 
   // Any thread.
 
@@ -61,12 +64,8 @@ class UploadLoop {
   /// Whether the calling thread runs a callback of this writer: of an append, or of an event.
   [[nodiscard]] bool in_callback() const;
 
-  // One thread at a time.
-
-  /// Does what is to be done now. Returns when to be called next, unless an event comes first.
-  std::optional<base::TimePoint> step();
-  /// Steps until the end.
-  void run();
+  /// Does what is to be done now.
+  base::Executor::Next step() override;
 
  private:
   struct Flight {
@@ -107,7 +106,7 @@ class UploadLoop {
   void fail_the_rest();
   void wind_down(protocol::Now now);
   void end();
-  [[nodiscard]] std::optional<base::TimePoint> next_wake() const;
+  [[nodiscard]] base::TimePoint next_wake() const;
   void publish();
 
   log::LogStore log_store_;
@@ -124,7 +123,7 @@ class UploadLoop {
   std::map<std::uint64_t, std::shared_ptr<CallResult<TrimReport>>> trims_;  // under way, by their numbers
   PublishedState state_;
   LifeCycle life_;
-  Acknowledger acknowledger_;
+  const std::shared_ptr<Acknowledger> acknowledger_;
 };
 
 }  // namespace varve::append

@@ -7,7 +7,6 @@
 #include "append/opening.h"
 #include "append/upload_loop.h"
 #include "base/no_memory.h"
-#include "base/thread.h"
 #include "log/deadline.h"
 #include "log/front_door.h"
 #include "protocol/locate.h"
@@ -88,9 +87,9 @@ class Writer::Impl {
  public:
   Impl(log::LogStore log_store, const protocol::Ownership& ownership, const WriterOptions& options,
        std::unique_ptr<append::Standby> standby)
-      : loop_(make_loop(std::move(log_store), ownership, options, std::move(standby))),
-        pool_(loop_->pool()),
-        thread_([loop = loop_] { run_or_end_process("a writer's uploads", [&] { loop->run(); }); }) {}
+      : loop_(make_loop(std::move(log_store), ownership, options, std::move(standby))), pool_(loop_->pool()) {
+    loop_->start(*threads_);
+  }
   ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -192,9 +191,9 @@ class Writer::Impl {
 
   void end();
 
+  const std::shared_ptr<append::WriterThreads> threads_ = append::WriterThreads::shared();
   const std::shared_ptr<append::UploadLoop> loop_;
   append::BatchPool& pool_;
-  base::Thread thread_;
 };
 
 // Nobody is told here; whoever wants to know calls `close`.
@@ -205,7 +204,7 @@ Writer::Impl::~Impl() {
 void Writer::Impl::end() {
   const auto deadline = log::deadline_after(std::chrono::seconds(1));
   const bool runs = loop_->post_close(deadline);
-  if (loop_->in_callback()) return thread_.detach();  // which holds the loop until that has ended
+  if (loop_->in_callback()) return;  // the threads hold the loop until that has ended
   if (runs && !loop_->life().wait_for_end(with_grace(deadline))) {
     loop_->life().wait_for_end_or_held();
     if (!loop_->life().ended())
@@ -213,7 +212,7 @@ void Writer::Impl::end() {
           "a Reservation is committed, and every call has returned, before its Writer is destroyed", __FILE__,
           __LINE__);
   }
-  thread_.join();
+  loop_->join();
 }
 
 Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/scheduler.h"
+#include "base/wait_observer.h"
 
 namespace varve::base {
 
@@ -27,13 +28,7 @@ class Condition {
     real_.notify_all();
   }
 
-  void wait(std::unique_lock<std::mutex>& lock) {
-    if (Scheduler::current() != nullptr) {
-      give_way(lock, TimePoint::max());
-    } else {
-      real_.wait(lock);
-    }
-  }
+  void wait(std::unique_lock<std::mutex>& lock) { static_cast<void>(wait_until(lock, TimePoint::max())); }
   template <class Predicate>
   void wait(std::unique_lock<std::mutex>& lock, Predicate predicate) {
     while (!predicate()) wait(lock);
@@ -41,6 +36,7 @@ class Condition {
 
   /// `TimePoint::max()` is for ever.
   std::cv_status wait_until(std::unique_lock<std::mutex>& lock, TimePoint until) {
+    const Waiting observed;
     if (Scheduler::current() != nullptr) {
       return give_way(lock, until) ? std::cv_status::no_timeout : std::cv_status::timeout;
     }
@@ -81,6 +77,7 @@ class StoppableCondition {
     while (!predicate()) wait(lock);
   }
   std::cv_status wait_until(std::unique_lock<std::mutex>& lock, TimePoint until) {
+    const Waiting observed;
     if (Scheduler::current() != nullptr) {
       return give_way(lock, until) ? std::cv_status::no_timeout : std::cv_status::timeout;
     }
@@ -104,6 +101,7 @@ class StoppableCondition {
   template <class Predicate>
   bool wait_until(std::unique_lock<std::mutex>& lock, const std::stop_token& stop, TimePoint until,
                   Predicate predicate) {
+    const Waiting observed;
     if (Scheduler::current() == nullptr) {
       if (until == TimePoint::max()) return real_.wait(lock, stop, std::move(predicate));
       return real_.wait_until(lock, stop, until, std::move(predicate));

@@ -91,6 +91,8 @@ constexpr std::array names{
     "watermark_too_high",
     "packed_not_awaited",
     "nudge_forgotten",
+    "wake_in_step_lost",
+    "waiting_keeps_place",
     "bell_not_rung",
     "hole_skipped",
     "hole_ends_reading",

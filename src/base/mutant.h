@@ -98,7 +98,9 @@ enum class Mutant : std::uint8_t {
   rest_not_told,        ///< who is in flight when the writer fails never hears of it
   watermark_too_high,   ///< one record more counts as durable
   packed_not_awaited,   ///< a batch overtakes one before it that is still being compressed
-  nudge_forgotten,      ///< nobody wakes the pilot for a batch that was completed late
+  nudge_forgotten,      ///< nobody wakes the upload loop for a batch that was completed late
+  wake_in_step_lost,    ///< a task that is woken while it is stepped is not stepped once more
+  waiting_keeps_place,  ///< no other thread takes the place of one whose step waits
   bell_not_rung,        ///< readers in the writer's process are not told that there is more
   // The reader.
   hole_skipped,          ///< reading goes on behind an object that is gone

@@ -40,13 +40,28 @@ class Scheduler {
   /// What `wait` is called with by those who wait for the end of a fiber.
   [[nodiscard]] virtual const void* end_of(FiberId fiber) const = 0;
 
+  /// A pointer of the running fiber, null at first.
+  [[nodiscard]] virtual void*& fiber_local() = 0;
+  /// Names the simulated process of the running fiber; no other process of this program's run has this name.
+  [[nodiscard]] virtual std::uint64_t process_name() const = 0;
+
   /// The scheduler of the calling thread; null outside of simulations.
   [[nodiscard]] static Scheduler* current() noexcept { return current_; }
   /// Installs one on the calling thread; null removes it.
   static void install(Scheduler* scheduler) noexcept { current_ = scheduler; }
 
+  /// A pointer of the calling thread, or fiber, null at first. See `WaitObserver`.
+  [[nodiscard]] static void*& local() noexcept {
+    return current_ == nullptr ? local_ : current_->fiber_local();
+  }
+  /// Names the simulated process; 0 outside of simulations.
+  [[nodiscard]] static std::uint64_t process() noexcept {
+    return current_ == nullptr ? 0 : current_->process_name();
+  }
+
  private:
   static constinit thread_local Scheduler* current_;  // NOLINT(readability-identifier-naming): private
+  static constinit thread_local void* local_;         // NOLINT(readability-identifier-naming): private
 };
 
 }  // namespace varve::base
