@@ -49,6 +49,15 @@ void print_human(const std::string& log, const LogInfo& info) {
   const OffsetRange records{info.start_offset, info.end_offset};
   row("log", log);
   row("id", info.log_id);
+  if (info.mirror) {
+    row("mirror",
+        fmt::format(
+            "of {}, which ended at {} when it was seen last, {}; `varve promote` makes it a log of its "
+            "own",
+            info.mirror->source, with_commas(info.mirror->source_end),
+            human_time(info.mirror->source_seen_unix_ms)));
+  }
+  if (info.retired) row("retired", "the log goes on in a mirror of it, which was promoted");
   row("records", fmt::format("{} ({})", with_commas(records.end - records.begin), human_range(records)));
   row("start", with_commas(info.start_offset));
   row("end", with_commas(info.end_offset));

@@ -39,6 +39,7 @@ struct CliPromoteOptions {
   std::string mirror;
   std::string source;
   std::optional<Offset> accept_loss_after;
+  std::optional<Offset> accept_missing_at;
   bool dry_run = false;
   bool json = false;
 };
@@ -72,7 +73,9 @@ void print_plan(const Promotion& promotion) {
 ExitCode promote(const CliPromoteOptions& options) {
   const auto mirror = resolve_log(options.mirror);
   if (!mirror) return report(mirror.error());
-  PromoteOptions promoting{.source = {}, .accept_loss_after = options.accept_loss_after};
+  PromoteOptions promoting{.source = {},
+                           .accept_loss_after = options.accept_loss_after,
+                           .accept_missing_at = options.accept_missing_at};
   if (!options.source.empty()) {
     auto source = resolve_log(options.source);
     if (!source) return report(source.error());
@@ -106,6 +109,12 @@ void add_promote(Command& commands, ExitCode& exit_code) {
            "without --seal: give up what the source holds from offset N\n"
            "on, which must be where the mirror ends; with it: the source\n"
            "was sealed for another mirror, ends there, and that is lost")
+      .shown_as("N");
+  command
+      .add("--accept-missing-at", options->accept_missing_at,
+           "a place of the mirror is empty though it goes on behind it,\n"
+           "and the source can't be reached: promote it with that loss.\n"
+           "N is the offset that the refusal names")
       .shown_as("N");
   command.add_flag("--dry-run", options->dry_run, "only say what is known");
   command.add_json(options->json);

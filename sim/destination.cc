@@ -14,6 +14,11 @@ namespace flag = format::flag;
 
 void Destination::stored(Seq seq, const std::vector<std::byte>& object) {
   if (promoted()) {
+    const auto copy = originals_.find(seq);
+    if (about_to_begin_.contains(seq) && copy != originals_.end() && copy->second == object) {
+      begun_late_ = true;
+      return;
+    }
     ever_.insert(seq);
     return oracle_->stored(seq, object);
   }
@@ -24,6 +29,11 @@ void Destination::stored(Seq seq, const std::vector<std::byte>& object) {
   if (original == originals_.end() || original->second != object)
     return violated(fmt::format("object {} is not what the source stored", seq));
   if (!source_.on_chain(seq)) return violated(fmt::format("object {} is not on the source's chain", seq));
+  if (about_to_begin_.contains(seq)) {
+    begins_ = std::max(begins_, seq);
+    trimmed_below_ = std::max(trimmed_below_, begins_);
+    said_ = std::max(said_, seq);
+  }
   check_leaves_enough(*header);
   ever_.insert(seq);
   trimmed_below_ = std::max(trimmed_below_, header->lowest_live);
@@ -32,9 +42,17 @@ void Destination::stored(Seq seq, const std::vector<std::byte>& object) {
 void Destination::checkpointed(const std::vector<std::byte>& bytes) {
   if (promoted()) return;
   const auto checkpoint = format::decode_checkpoint(bytes);
+  if (promoted_below_beginning_ && checkpoint && !checkpoint->mirror) {
+    begun_late_ = true;
+    return;
+  }
   if (!checkpoint || !checkpoint->mirror) return violated("a checkpoint does not say that it is a mirror");
   if (checkpoint->mirror->begins_seq > source_.lowest_live())
     return violated("a checkpoint says that it begins behind where the source does");
+  if (checkpoint->nothing_copied()) {
+    about_to_begin_.insert(checkpoint->anchor);
+    return;
+  }
   begins_ = std::max(begins_, checkpoint->mirror->begins_seq);
   trimmed_below_ = std::max(trimmed_below_, begins_);
   said_ = std::max(said_, checkpoint->anchor);
@@ -51,7 +69,10 @@ void Destination::check_leaves_enough(const Header& header) {
 
 // A claimant that slept may put its seal where the log was trimmed away meanwhile: that is none.
 void Destination::promote(const Header& seal, const std::vector<std::byte>& object) {
-  if (seal.seq < trimmed_below_) return;
+  if (seal.seq < trimmed_below_) {
+    promoted_below_beginning_ = about_to_begin_.upper_bound(seal.seq) != about_to_begin_.end();
+    return;
+  }
   const Seq hole = hole_from(seal.lowest_live);
   if (seal.seq != hole) {
     return violated(fmt::format("it is promoted at {}, and what is copied ends at {}", seal.seq, hole));
@@ -85,6 +106,9 @@ bool Destination::vague() const {
   const auto checkpoint = format::decode_checkpoint(*log.checkpoint);
   if (!checkpoint || !checkpoint->mirror) return true;
   const Seq epoch = checkpoint->history.back().seal;
+  // One that begins anew, where nothing but seals was copied, puts another seal behind a gap.
+  const auto is_data = [&](Seq seq) { return source_.chain().at(seq).kind == Kind::data; };
+  if (std::ranges::none_of(ever_, is_data)) return true;
   return std::ranges::any_of(ever_, [&](Seq seq) {
     const Header& header = source_.chain().at(seq);
     return header.kind == Kind::data && header.epoch > epoch;

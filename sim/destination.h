@@ -34,12 +34,17 @@ class Destination {
   [[nodiscard]] Oracle& oracle() { return *oracle_; }
   [[nodiscard]] const Oracle& oracle() const { return *oracle_; }
 
-  /// Nothing at the moment says that it is a mirror, and of what epoch: no checkpoint, or a late one.
+  /// Nothing at the moment says that it is a mirror, and of what epoch: no checkpoint, a late one, or no
+  /// record.
   [[nodiscard]] bool vague() const;
   /// What a survey sees now must be so.
   void check();
   /// A mirror says that all up to `anchor` is stored.
   void check_copied(Seq begins, Seq anchor);
+  /// A mirror began, or was begun anew, beyond a place at which a promotion has sealed: the promotion went by an
+  /// older checkpoint that came late (docs/protocol.md, The start), and loses what it said. Nothing more can be
+  /// said of such a run.
+  [[nodiscard]] bool begun_late() const { return begun_late_; }
   /// Was it ever stored here? (Older seals were not where it began with a later epoch.)
   [[nodiscard]] bool ever(Seq seq) const { return ever_.contains(seq); }
 
@@ -54,9 +59,12 @@ class Destination {
   bool keeps_;  // what the source trims away
   std::map<Seq, std::vector<std::byte>> originals_;
   std::set<Seq> ever_;
-  Seq trimmed_below_ = 0;  // as copies say, or where a mirror began
-  Seq begins_ = 0;         // and that alone
-  Seq said_ = 0;           // the highest anchor that a checkpoint has named
+  bool begun_late_ = false;
+  bool promoted_below_beginning_ = false;
+  std::set<Seq> about_to_begin_;  // so first checkpoints say, before anything was copied
+  Seq trimmed_below_ = 0;         // as copies say, or where a mirror began
+  Seq begins_ = 0;                // and that alone
+  Seq said_ = 0;                  // the highest anchor that a checkpoint has named
   std::optional<Oracle> oracle_;
 };
 

@@ -1,6 +1,6 @@
-// A mirror in the simulation: the real mirroring, surveys and sweep, put together as the library's mirror
-// puts them together (src/replicate), without its threads. It begins, or goes on; reads the source's chain
-// object by object; and is over when something ends it.
+// A mirror in the simulation: the library's own machines say where it begins or goes on
+// (`protocol::MirrorStart`) and what it puts (`protocol::Mirroring`); it reads the source's chain object by
+// object, as src/replicate/replicator does without its threads; and is over when something ends it.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/mirror_start.h"
 #include "protocol/mirroring.h"
 #include "protocol/recovery_scan.h"
 #include "protocol/sweep.h"
@@ -21,6 +22,7 @@ class Mirror {
   struct Options {
     protocol::MirroringOptions mirroring;
     bool keeps = false;
+    bool verify = false;  ///< as `protocol::MirrorStartOptions::verify`
   };
   explicit Mirror(Options options) : options_(options) {}
 
@@ -44,19 +46,7 @@ class Mirror {
 
  private:
   enum class Stage : std::uint8_t {
-    source,      // where does it stand?
-    checkpoint,  // of the destination
-    emptiness,   // is anything there?
-    each,        // of the few objects that are: was a mirror cut off?
-    named,       // the object that the checkpoint names
-    whole,       // what does a survey of the destination find?
-    begun,       // has it what the source begins with?
-    first,       // the source's lowest live object
-    seal,        // and its epoch's seal,
-    seal_put,    // which is put,
-    seal_there,  // or is there
-    theirs,      // at the source, what is gone on from
-    gone,        // or was it trimmed away since?
+    start,       // where does it begin, or go on?
     room,        // waits for some, or at the tail
     object,      // the next one
     at_hole,     // nothing there: is that the tail?
@@ -66,23 +56,10 @@ class Mirror {
 
   void ask(Stage stage, bool there, protocol::Request request);
   void scan(Stage stage, bool there);
-  void on_survey(std::uint64_t now_ms);
+  void on_scan(std::uint64_t now_ms);
   void on_view(const Result<protocol::LogState>& view, std::uint64_t now_ms);
-  void on_answer(const protocol::Reply& reply, std::uint64_t now_ms);
-  void on_checkpoint(const protocol::Reply& reply);
-  void on_emptiness(const protocol::Reply& reply);
-  void next_of_cut_off();
-  void on_each(const protocol::Reply& reply);
-  void on_named(const protocol::Reply& reply);
-  void on_whole(const Result<protocol::LogState>& view);
-  void on_first(const protocol::Reply& reply);
-  void on_seal(const protocol::Reply& reply);
-  void put_seal();
-  void anew();
+  void ask_for_start(protocol::SidedRequests requests);
   void begin();
-  void go_on_from(const format::Header& ours);
-  void go_on();
-  void on_theirs(const protocol::Reply& reply);
   void on_object(const protocol::Reply& reply, std::uint64_t now_ms);
   void on_standing(const protocol::LogState& view);
   void read();
@@ -96,15 +73,12 @@ class Mirror {
   Options options_;
   std::vector<Call> calls_;
   std::uint64_t round_ = 0;
-  Stage stage_ = Stage::source;
+  Stage stage_ = Stage::start;
   std::optional<protocol::RecoveryScan> scan_;
   protocol::LogState view_;  // of the source
   Seq target_ = 0;           // its tail when it was looked at first
-  std::optional<format::Checkpoint> known_;
-  std::vector<Seq> cut_off_;
-  std::optional<format::Header> ours_;   // to go on from; or what the destination has where the source begins
-  std::optional<format::Header> first_;  // what the source begins with
-  std::vector<std::byte> object_;        // about to be offered, or the first seal
+  std::optional<protocol::MirrorStart> start_;
+  std::vector<std::byte> object_;  // about to be offered
   std::optional<protocol::Mirroring> mirroring_;
   std::map<Seq, std::vector<std::byte>> copies_;
   std::optional<protocol::Sweep> sweep_;

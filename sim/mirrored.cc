@@ -22,7 +22,7 @@ void Simulation::prepare_mirror() {
 bool Simulation::violated() {
   if (there_ && there_->promoted() && there_->oracle().violation())
     oracle_.violated("what was promoted: " + *there_->oracle().violation());
-  return oracle_.violation().has_value();
+  return oracle_.violation().has_value() || (there_ && there_->begun_late());
 }
 
 void Simulation::act_about_mirror(std::size_t index) {
@@ -64,7 +64,8 @@ Mirror::Options Simulation::mirror_options() {
                         .checkpoint_every_objects = static_cast<std::uint32_t>(random_.between(1, 6)),
                         .retry = {.first_ms = 5, .most_ms = 100},
                         .jitter_seed = random_.below(1000) + 1},
-          .keeps = keeps_};
+          .keeps = keeps_,
+          .verify = random_.below(2) == 0};
 }
 
 void Simulation::start_mirror(Actor& actor) {
@@ -119,6 +120,7 @@ void Simulation::judge_error(const Actor& actor, const Error& error, bool damage
   notice_vagueness();
   // Who meets somebody else's objects says so; who cannot tell what the destination is, too.
   if (there_->promoted() && error.code() == Code::foreign) return;
+  if (there_->promoted() && forgetful_ && error.code() == Code::corruption) return;
   if (!there_->promoted() && (grew_vague_ || actor.vague) && error.code() == Code::corruption) return;
   if (error.code() == Code::invalid_argument) return;  // not a mirror, or not yet
   oracle_.failed(error, damaged, actor.mirror ? "a mirror" : "who promotes");

@@ -1,5 +1,6 @@
-// Somebody who promotes a mirror in the simulation, as `varve promote` does (src/replicate/promotion.cc):
-// with the source sealed first, or without it. Cut off, the next one goes on.
+// Somebody who promotes a mirror in the simulation, by the library's own machine (`protocol::Promotion`):
+// first asks what it would do, then does it, with the source sealed first, or without it. Cut off, the next
+// one goes on.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/takeover.h"
+#include "protocol/promotion.h"
 #include "sim/call.h"
 #include "sim/mirror.h"
 
@@ -38,28 +39,19 @@ class Promoter {
   [[nodiscard]] const std::optional<protocol::Ownership>& owned() const { return owned_; }
 
  private:
-  enum class Stage : std::uint8_t { plan, source, retire, rest, promote, checkpoint };
-
-  void scan(Stage stage, bool there);
-  void take_over(Stage stage, bool there);
-  void claim();
-  void on_view(const protocol::LogState& view);
-  void on_owned(const protocol::Ownership& ownership);
-  void rest();
-  void put_checkpoint(const format::Checkpoint& checkpoint);
+  void begin(bool plan_only);
+  void ask(protocol::SidedRequests requests);
+  void copy();
+  void ended();
   void fail(Error error) { error_ = std::move(error); }
 
   Options options_;
-  Stage stage_ = Stage::plan;
   std::vector<Call> calls_;
-  std::uint64_t round_ = 0;
-  std::optional<protocol::RecoveryScan> scan_;
-  std::optional<protocol::Takeover> takeover_;
+  std::optional<protocol::Promotion> promotion_;
+  bool planning_ = true;
   std::optional<Mirror> mirror_;
   std::optional<protocol::Ownership> owned_;
   Offset told_end_ = 0;
-  format::Id writer_;
-  bool noting_ = false;  // which writer seals
   bool done_ = false;
   bool damaged_ = false;
   std::optional<Error> error_;

@@ -40,7 +40,8 @@ RunReport Simulation::run() {
     step(std::move(event));
   }
   if (!violated()) come_to_a_good_end();
-  return {.violation = oracle_.violation(),
+  const bool ends_early = there_ && there_->begun_late();
+  return {.violation = ends_early ? std::nullopt : oracle_.violation(),
           .step = steps_,
           .objects = log_.objects.size(),
           .digest = oracle_.digest().low};
@@ -193,7 +194,9 @@ void Simulation::disturb_checkpoint() {
   std::optional<std::vector<std::byte>>& checkpoint = there ? there_->log.checkpoint : log_.checkpoint;
   const auto& old_checkpoints = there ? there_->old_checkpoints : old_checkpoints_;
   // What makes a mirror forget that it is one is not for every run.
-  switch (there && !forgetful_ ? 2 : random_.below(3)) {
+  const std::uint64_t how = there && !forgetful_ ? 2 : random_.below(3);
+  if (there && how != 2 && checkpoint && !there_->promoted()) grew_vague_ = true;
+  switch (how) {
     case 0:
       checkpoint.reset();
       break;
@@ -209,9 +212,9 @@ void Simulation::disturb_checkpoint() {
 
 void Simulation::note(const Event& event) {
   static constexpr std::array kinds{"arrives", "lists on", "is answered", "ticks", "acts"};
-  static constexpr std::array requests{"get checkpoint", "put checkpoint", "list from",
-                                       "get header",     "get object",     "put object",
-                                       "remove",         "get promotion",  "put promotion"};
+  static constexpr std::array requests{"get checkpoint", "put checkpoint", "list from", "get header",
+                                       "get object",     "put object",     "remove",    "get promotion",
+                                       "put promotion",  "list promotions"};
   static constexpr std::array purposes{"takeover", "put",  "look", "checkpoint", "scan", "locate",
                                        "sweep",    "drop", "read", "ask",        "trim"};
   std::string line = fmt::format("{:5} {:6} ms  actor {} life {} {}", steps_, now_, event.actor, event.life,

@@ -132,6 +132,7 @@ void Writer::submit(std::uint32_t records, bool closing, std::uint64_t now_ms) {
 
 void Writer::drive(std::uint64_t now_ms, Oracle& oracle) {
   if (!core_ || over_) return;
+  core_->tick(at(now_ms));  // as the upload loop, which may have been paused
   for (NextStep next = core_->next(supply(), at(now_ms)); next.kind != NextStep::Kind::wait;
        next = core_->next(supply(), at(now_ms))) {
     if (next.kind == NextStep::Kind::close_batch) {
@@ -205,9 +206,7 @@ void Writer::end(Oracle& oracle) {
 }
 
 void Writer::tick(std::uint64_t now_ms, Oracle& oracle) {
-  if (!is_open() || over_) return;
-  core_->tick(at(now_ms));
-  drive(now_ms, oracle);
+  if (is_open()) drive(now_ms, oracle);
 }
 
 std::optional<std::uint64_t> Writer::next_tick_ms() const {

@@ -4,9 +4,11 @@
 
 #include <map>
 #include <random>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "protocol/mirror_start.h"
 #include "protocol/mirroring.h"
 #include "protocol/sweep.h"
 #include "testing/test_log.h"
@@ -23,31 +25,23 @@ class MirrorRig {
     return format::decode_header(source_.objects.at(seq)).value();
   }
 
-  /// A mirror is started, as a program would: behind what the destination's checkpoint names; where that was
-  /// swept since, or the source begins behind it, behind what a survey finds there; else at the beginning.
+  /// A mirror is started, where `MirrorStart` says; or not, if the source was trimmed past what is copied.
   void start() {
-    const LogState view = view_of(source_);
-    MirroringStart start;
-    start.history = view.history;
-    const auto checkpoint = decoded_checkpoint();
-    const auto stored_last = checkpoint && checkpoint->mirror
-                                 ? header_to_go_on_from(checkpoint->anchor, view.lowest_live())
-                                 : std::nullopt;
-    if (stored_last) {
-      start.anchor = stored_last->seq;
-      start.anchor_is_said = stored_last->seq == checkpoint->anchor;
-      start.state = *checkpoint->mirror;
-      start.swept_below = checkpoint->swept_below;
-      start.next = step(position_of(*stored_last), *stored_last).value();
-    } else {
-      const format::Header first = header_at(view.lowest_live());
-      const Seq seal = first.epoch;
-      destination_.objects.emplace(seal, source_.objects.at(seal));
-      start.next = position_of(first);
-      start.state.begins_offset = view.start_offset();
-      start.state.keeps = keeps_;
+    MirrorStart machine({.source = "source", .destination = "destination", .keep_trimmed = keeps_});
+    SidedRequests waiting = machine.start();
+    while (!machine.done()) {
+      if (machine.wants_proof()) waiting = machine.store_proven({});
+      SidedRequests next;
+      for (const SidedRequest& one : waiting) {
+        TestLog& log = one.side == Side::source ? source_ : destination_;
+        for (SidedRequest& more : machine.on(log.answer(one.request))) next.push_back(std::move(more));
+      }
+      waiting = std::move(next);
     }
-    mirror_.emplace(start, MirroringOptions{.checkpoint_every_objects = 3, .retry = {}});
+    const Result<ResumePoint>& resume = machine.result();
+    if (!resume && resume.error().code() == Code::out_of_range) return;
+    if (!resume) throw std::logic_error(resume.error().message());
+    mirror_.emplace(resume->start, MirroringOptions{.checkpoint_every_objects = 3, .retry = {}});
   }
 
   /// It dies; what it has sent may land yet.
@@ -141,16 +135,6 @@ class MirrorRig {
     CopyCommand command;
     std::vector<std::byte> body;
   };
-
-  [[nodiscard]] std::optional<format::Header> header_to_go_on_from(Seq anchor, Seq source_begins) {
-    const auto named = destination_.objects.find(anchor);
-    if (named != destination_.objects.end()) {
-      const format::Header header = format::decode_header(named->second).value();
-      if (step(position_of(header), header)->seq >= source_begins) return header;
-    }
-    const auto view = run(destination_, RecoveryScan({.want_history = true}));
-    return view ? std::optional(view->newest_owned) : std::nullopt;
-  }
 
   std::optional<Error> carry_out(const Sent& one) {
     switch (one.command.kind) {

@@ -111,6 +111,9 @@ class TestLog {
           reply.error = Error(Code::not_found, "not of this place");
         }
         break;
+      case Request::Kind::list_promotions:
+        if (promotions.empty()) reply.error = Error(Code::not_found, "no promotion");
+        break;
       case Request::Kind::put_promotion:
         promotions.push_back(request.writer);
         break;

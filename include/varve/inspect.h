@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,14 @@ struct PlacedObject {
   ObjectRole role = ObjectRole::data;
 };
 
+/// What a mirror knows of the log that it copies.
+struct MirroredLog {
+  std::string source;     ///< its name, for people
+  Offset source_end = 0;  ///< its end offset when it was seen last
+  std::int64_t source_seen_unix_ms = 0;
+  bool keep_trimmed = false;  ///< as `MirrorOptions::keep_trimmed`
+};
+
 /// What a log holds. Read from outside while a writer may be at work: true at one moment.
 struct LogInfo {
   std::string log_id;  ///< 32 hex digits
@@ -57,6 +66,10 @@ struct LogInfo {
   std::vector<EpochInfo> epochs;  ///< those with live records, oldest first
   std::uint64_t lowest_live = 0;  ///< the seq of the oldest object that is needed
   std::uint64_t tail = 0;         ///< the seq of the next object
+  /// The log is a mirror: it is not opened for writing before it is promoted.
+  std::optional<MirroredLog> mirror = {};
+  /// A promotion has sealed the log: it goes on in what was a mirror of it.
+  bool retired = false;
   /// The objects with the highest seqs, in their order: at most 256.
   std::vector<PlacedObject> newest;
 };

@@ -113,6 +113,11 @@ struct PromoteOptions {
   /// does not go on in that one. Must be the source's end.
   std::optional<Offset> accept_loss_after = {};
 
+  /// Where a place of the mirror is empty though the mirror goes on behind it, and the source can't be
+  /// reached to copy it again: your word that the mirror is promoted with that loss. Must be the offset that
+  /// the refusal names.
+  std::optional<Offset> accept_missing_at = {};
+
   /// How long either store is tried. 0: for ever.
   std::uint32_t timeout_ms = 60'000;
 };

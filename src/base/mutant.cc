@@ -58,6 +58,8 @@ constexpr std::array names{
     "copied_promotion_believed",
     "retired_for_anybody",
     "promoted_without_rest",
+    "promoted_unverified",
+    "unreadable_is_absent",
     "second_not_awaited",
     "second_taken_counts",
     "second_out_of_order",

@@ -61,6 +61,8 @@ enum class Mutant : std::uint8_t {
   copied_promotion_believed,  ///< so is a copy of a promoted log that does not say that it is a mirror
   retired_for_anybody,        ///< a promotion goes on where the source was sealed for another mirror
   promoted_without_rest,      ///< a promotion does not copy what is left at the source
+  promoted_unverified,        ///< a promotion does not look whether every place is there
+  unreadable_is_absent,       ///< what can't be read counts as what is not there
   // Two stores.
   second_not_awaited,    ///< acknowledges what the first store has
   second_taken_counts,   ///< what was sent to the second counts as stored there

@@ -36,6 +36,11 @@ struct Checkpoint {
   EpochHistory history;  ///< up to and including `anchor`'s epoch
   std::optional<MirrorState> mirror = {};
 
+  /// A mirror's first checkpoint is put before its first record: its anchor is about to be copied.
+  [[nodiscard]] bool nothing_copied() const {
+    return mirror && anchor == mirror->begins_seq && mirror->copied_offset == mirror->begins_offset;
+  }
+
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 

@@ -41,6 +41,8 @@ std::optional<Seq> seq_of_key(std::string_view log_path, std::string_view key) {
 
 std::string checkpoint_key(std::string_view log_path) { return fmt::format("{}/checkpoint", log_path); }
 
+std::string promotions_prefix(std::string_view log_path) { return fmt::format("{}/promotions/", log_path); }
+
 std::string promotion_key(std::string_view log_path, const Id& id) {
   return fmt::format("{}/promotions/{}", log_path, to_hex(id));
 }

@@ -24,6 +24,8 @@ namespace varve::format {
 /// "<log>/promotions/<id, 32 hex digits>": a seal whose writer id that is was put for a promotion of this
 /// place.
 [[nodiscard]] std::string promotion_key(std::string_view log_path, const Id& id);
+/// "<log>/promotions/": below it, all of these.
+[[nodiscard]] std::string promotions_prefix(std::string_view log_path);
 /// Whether `key` is what `promotion_key` makes for this log.
 [[nodiscard]] bool is_promotion_key(std::string_view log_path, std::string_view key);
 

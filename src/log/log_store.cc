@@ -89,6 +89,21 @@ void LogStore::look(Seq seq, const Store::Done<Seen>& done) const {
   });
 }
 
+void LogStore::list_promotions(const Done& done) const {
+  const auto listed = [done](const Result<Listing>& result) {
+    Reply reply;
+    reply.kind = Kind::list_promotions;
+    if (!result) {
+      reply.error = result.error();
+    } else if (result->objects.empty()) {
+      reply.error = Error(Code::not_found, "no promotion is noted");
+    }
+    done(std::move(reply));
+  };
+  log_.store->list(format::promotions_prefix(log_.path), "", 1,
+                   tally_->counted<Listing>(RequestKind::list, 0, listed));
+}
+
 void LogStore::send(Request request, const Done& done) const {
   Store& store = *log_.store;
   const auto wrote = [reply = reply_to(request), done](const Result<void>& result) mutable {
@@ -112,6 +127,8 @@ void LogStore::send(Request request, const Done& done) const {
                        tally_->counted<void>(RequestKind::put, body_bytes, wrote));
     case Kind::get_promotion:
       return get(format::promotion_key(log_.path, request.writer), {}, got);
+    case Kind::list_promotions:
+      return list_promotions(done);
     case Kind::put_promotion:
       return store.put_if_absent(format::promotion_key(log_.path, request.writer), {},
                                  tally_->counted<void>(RequestKind::put_if_absent, 0, wrote));

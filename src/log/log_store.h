@@ -63,6 +63,7 @@ class LogStore {
                      const std::stop_token& stop = {}) const;
 
  private:
+  void list_promotions(const Done& done) const;
   void get(std::string key, ByteRange range, Store::Done<Bytes> done) const;
 
   LogAddress log_;

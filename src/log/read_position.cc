@@ -76,6 +76,25 @@ Result<LogState> read_log_state(const LogStore& log_store, const WaitLimit& pati
   return view;
 }
 
+Result<std::optional<format::Checkpoint>> read_checkpoint(const LogStore& log_store,
+                                                          const WaitLimit& patience) {
+  for (std::uint32_t reads = 1;; ++reads) {
+    protocol::Reply answer;
+    const auto on = [&answer](const protocol::Reply& reply) {
+      answer = reply;
+      return protocol::Requests();
+    };
+    const auto driven = log_store.drive({protocol::Request::make(protocol::Request::Kind::get_checkpoint)},
+                                        on, patience.deadline, patience.stop);
+    if (!driven) return driven.error();
+    if (answer.is(Code::not_found)) return std::optional<format::Checkpoint>();
+    if (answer.error) return *answer.error;
+    Result<format::Checkpoint> found = format::decode_checkpoint(answer.bytes);
+    if (found) return std::optional(*std::move(found));
+    if (reads == protocol::reads_max) return found.error();
+  }
+}
+
 Result<ReadPosition> find_read_position(const LogStore& log_store, const SeekTarget& wanted,
                                         const WaitLimit& patience) {
   for (int tries = 1;; ++tries) {

@@ -22,6 +22,11 @@ struct WaitLimit {
 /// Surveys the log. Errors: `not_found` if there is none, and those of `protocol::Survey`.
 Result<protocol::LogState> read_log_state(const log::LogStore& log_store, const WaitLimit& patience);
 
+/// The log's checkpoint; nothing where there is none. Errors: `corruption` or `unsupported` for one that
+/// can't be read, also when it is read again.
+Result<std::optional<format::Checkpoint>> read_checkpoint(const log::LogStore& log_store,
+                                                          const WaitLimit& patience);
+
 /// Where to begin, in one way at most; in none: at the log's start.
 struct SeekTarget {
   std::optional<Offset> offset = {};

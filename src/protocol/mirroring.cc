@@ -27,7 +27,7 @@ Mirroring::Mirroring(MirroringStart start, MirroringOptions options)
       said_anchor_(start.anchor_is_said ? start.anchor : std::nullopt) {
   std::erase_if(history_, [&](const format::EpochEntry& entry) { return entry.seal > next_.epoch; });
   state_.copied_offset = next_.offset;
-  if (anchor_) lowest_live_ = state_.begins_seq;
+  if (anchor_) lowest_live_ = start.lowest_live;
 }
 
 bool Mirroring::can_offer() const {

@@ -31,6 +31,7 @@ struct MirroringStart {
   std::optional<Seq> anchor = {};  ///< the chain object before `next`, not an ahead seal; none: newly begun
   bool anchor_is_said = true;      ///< the destination's checkpoint names it
   Seq swept_below = 0;
+  Seq lowest_live = 0;  ///< as the object at `anchor` says: what lies below may be swept
 };
 
 /// What the driver is to do. It holds the objects' bytes.

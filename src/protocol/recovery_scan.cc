@@ -74,6 +74,11 @@ Requests RecoveryScan::on(const Reply& reply) {
       return on_listing(reply);
     case Stage::headers:
       return on_header(reply);
+    case Stage::promotions:
+      if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
+      unreadable_.promotions_noted = !reply.error;
+      stage_ = Stage::headers;
+      return walk_when_complete();
     case Stage::recheck:
       return on_recheck(reply);
     case Stage::seal:
@@ -86,7 +91,11 @@ Requests RecoveryScan::on_checkpoint(const Reply& reply) {
   if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
   Seq hint = 0;
   if (!reply.error) {
-    if (Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes); found) {
+    Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes);
+    // Without its checkpoint a mirror looks like a log of its own.
+    if (!found && ++unreadable_.checkpoints < reads_max && !mutated(Mutant::unreadable_is_absent))
+      return start();
+    if (found) {
       hint = found->anchor - std::min<Seq>(found->anchor, std::min(2 * found->window, most_before_hint));
       window_ = found->window;
       view_.checkpoint = *std::move(found);
@@ -189,6 +198,11 @@ Requests RecoveryScan::walk_when_complete() {
                                     "foreign one away",
                                     at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
   }
+  if (nothing_copied_yet()) return finish();
+  if (!unreadable_.promotions_noted && something_may_be_promotion()) {
+    stage_ = Stage::promotions;
+    return {Request::make(Request::Kind::list_promotions)};
+  }
   Seq anchor = highest_anchor();
   if (mutated(Mutant::checkpoint_trusted) && view_.checkpoint) anchor = view_.checkpoint->anchor;
   if (options_.past_loss) anchor = std::max(anchor, *options_.past_loss);
@@ -232,7 +246,11 @@ Seq RecoveryScan::highest_anchor() const {
   Seq void_end = 0;
   for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
     const auto& [seq, header] = *at;
-    if (!header || (seq < void_end && !mutated(Mutant::void_anchors_believed))) continue;
+    if (seq < void_end && !mutated(Mutant::void_anchors_believed)) continue;
+    if (!header) {
+      if (seq >= lowest_live && may_be_promotion(seq, header.error())) void_end = seq + window_;
+      continue;
+    }
     if (mirrored && header->epoch <= *mirrored) {
       const bool trimmed_here = header->lowest_live > anchor && index_of(header->lowest_live);
       if (trimmed_here && !mutated(Mutant::mirror_late_believed)) anchor = header->lowest_live;
@@ -242,7 +260,40 @@ Seq RecoveryScan::highest_anchor() const {
     if (promoted && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
     anchor = mutated(Mutant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
   }
+  if (mirrored && anchor == view_.checkpoint->anchor) anchor = begun_at().value_or(anchor);
   return anchor;
+}
+
+// A mirror's first checkpoint may come late, when another mirror has begun anew: the copies begin behind it,
+// or so far behind it as no copy goes while the place is empty that follows it.
+std::optional<Seq> RecoveryScan::begun_at() const {
+  const format::Checkpoint& known = *view_.checkpoint;
+  if (!known.nothing_copied()) return std::nullopt;
+  const auto& objects = listing_->objects();
+  auto next = std::ranges::lower_bound(objects, known.anchor, {}, &ListedSeq::seq);
+  Seq from = known.anchor;
+  if (next != objects.end() && next->seq == known.anchor) {
+    ++next;
+    from += 2 * Seq{known.window};
+  }
+  return next == objects.end() || next->seq < from ? std::nullopt : std::optional(next->seq);
+}
+
+// An unreadable object may be the seal of a promotion, behind which late copies lie. So it silences what such
+// a seal silences; then the walk comes to it, and it is read again. An ordinary checkpoint tells which seals
+// there are up to its anchor; and where no promotion was ever noted, there was none.
+bool RecoveryScan::may_be_promotion(Seq seq, const Error& error) const {
+  if (error.code() == Code::not_found || mutated(Mutant::unreadable_is_absent)) return false;
+  const std::optional<format::Checkpoint>& known = view_.checkpoint;
+  if (!known || known->mirror || known->anchor < seq) return unreadable_.promotions_noted.value_or(true);
+  const auto entry = std::ranges::lower_bound(known->history, seq, {}, &format::EpochEntry::seal);
+  return entry != known->history.end() && entry->seal == seq && (entry->flags & format::flag::promoted) != 0;
+}
+
+bool RecoveryScan::something_may_be_promotion() const {
+  return std::any_of(first_with_a_say(), headers_.end(), [this](const auto& entry) {
+    return !entry.second && may_be_promotion(entry.first, entry.second.error());
+  });
 }
 
 // The epoch up to which objects here are copies, if the checkpoint says that they are.
@@ -250,6 +301,12 @@ std::optional<Seq> RecoveryScan::mirrored_epoch() const {
   if (!view_.checkpoint || !view_.checkpoint->mirror || mutated(Mutant::mirror_anchors_believed))
     return std::nullopt;
   return view_.checkpoint->history.back().seal;
+}
+
+// A mirror's first checkpoint is put before the first record: until that is there, there is no log.
+bool RecoveryScan::nothing_copied_yet() const {
+  if (!mirrored_epoch() || !view_.checkpoint->nothing_copied()) return false;
+  return listing_->objects().back().seq < view_.checkpoint->anchor;
 }
 
 bool RecoveryScan::something_near_end_went() const {
@@ -400,6 +457,10 @@ void RecoveryScan::judge_mirror() {
   const bool long_ago = !view_.history.empty() && view_.history.front().seal > *mirrored;
   if (goes_on || long_ago || std::ranges::any_of(view_.history, promoted)) return;
   view_.mirror = view_.checkpoint->mirror;
+  const std::optional<Seq> begun = view_.exists ? begun_at() : std::nullopt;
+  if (!begun || !headers_.contains(*begun) || !headers_.at(*begun)) return;
+  view_.mirror->begins_seq = *begun;
+  view_.mirror->begins_offset = std::max(view_.mirror->begins_offset, headers_.at(*begun)->first_offset);
 }
 
 Requests RecoveryScan::finish_with(format::EpochHistory until_anchor) {

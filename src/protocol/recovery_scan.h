@@ -69,7 +69,7 @@ class RecoveryScan {
   [[nodiscard]] const Result<LogState>& result() const { return *result_; }
 
  private:
-  enum class Stage : std::uint8_t { checkpoint, listing, headers, recheck, seal };
+  enum class Stage : std::uint8_t { checkpoint, listing, headers, promotions, recheck, seal };
   using Headers = std::map<Seq, Result<format::Header>>;
 
   Requests on_checkpoint(const Reply& reply);
@@ -96,6 +96,10 @@ class RecoveryScan {
   [[nodiscard]] Headers::const_iterator first_with_a_say() const;
   [[nodiscard]] Seq highest_anchor() const;
   [[nodiscard]] std::optional<Seq> mirrored_epoch() const;
+  [[nodiscard]] bool may_be_promotion(Seq seq, const Error& error) const;
+  [[nodiscard]] bool something_may_be_promotion() const;
+  [[nodiscard]] bool nothing_copied_yet() const;
+  [[nodiscard]] std::optional<Seq> begun_at() const;
   void judge_mirror();
   std::optional<Error> claims_beyond(const Position& hole) const;
 
@@ -112,6 +116,10 @@ class RecoveryScan {
   LogState view_;
   std::optional<Seq> doubted_;  // found missing or wrong by the look before this one
   std::uint32_t restarts_ = 0;
+  struct Unreadable {
+    std::optional<bool> promotions_noted = {};  // asked only where a header can't be read
+    std::uint32_t checkpoints = 0;
+  } unreadable_;
   std::optional<Result<LogState>> result_;
 };
 

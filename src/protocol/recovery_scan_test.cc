@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <random>
 #include <set>
 
+#include "protocol/takeover.h"
 #include "testing/test_log.h"
 
 namespace varve::protocol {
@@ -464,6 +466,63 @@ TEST(RecoveryScan, ALogThatChangesFasterThanItCanBeLookedAtIsLeftAlone) {
   ASSERT_TRUE(machine.done());
   ASSERT_FALSE(machine.result());
   EXPECT_EQ(machine.result().error().code(), Code::unavailable);
+}
+
+// Late copies lie in the void of a promotion's seal, with anchors beyond it.
+TEST(RecoveryScan, AnUnreadablePromotionIsNotTakenForAbsent) {
+  TestLog source;
+  TestChain chain(source, 4);
+  for (int i = 0; i < 5; ++i) chain.data(1);
+  for (const bool with_checkpoint : {false, true}) {
+    TestLog log;
+    for (const Seq seq : {0U, 4U, 5U}) log.objects[seq] = source.objects.at(seq);
+    format::Checkpoint checkpoint{
+        .log_id = chain.tail().log_id, .anchor = 5, .window = 4, .history = chain.history()};
+    checkpoint.mirror = format::MirrorState{.source = "source"};
+    log.checkpoint = format::encode_checkpoint(checkpoint);
+    Takeover promoting({.writer_id = test_id(50),
+                        .new_log_id = {},
+                        .host = "",
+                        .must_exist = true,
+                        .purpose = Purpose::promote});
+    log.promotions.push_back(test_id(50));
+    drive(log, promoting.start(1), [&](const Reply& reply) { return promoting.on(reply, 1); });
+    ASSERT_TRUE(promoting.result()) << promoting.result().error().message();
+    ASSERT_EQ(promoting.result()->seal.seq, 6U);
+    for (const Seq seq : {7U, 8U}) log.objects[seq] = source.objects.at(seq);
+    if (!with_checkpoint) log.checkpoint.reset();
+    for (const int flips : {0, 1, 1000}) {
+      RecoveryScan machine({.want_history = true});
+      int flipped = 0;
+      std::deque<Request> waiting;
+      for (Request& request : machine.start()) waiting.push_back(std::move(request));
+      while (!waiting.empty()) {
+        const Request request = std::move(waiting.front());
+        waiting.pop_front();
+        Reply reply = log.answer(request);
+        if (request.kind != Request::Kind::list && request.seq == 6 && !reply.bytes.empty() &&
+            flipped++ < flips)
+          reply.bytes.at(100) ^= std::byte{1};
+        for (Request& more : machine.on(reply)) waiting.push_back(std::move(more));
+      }
+      if (flips == 1000) {
+        EXPECT_EQ(machine.result().error().code(), Code::corruption);
+        continue;
+      }
+      ASSERT_TRUE(machine.result()) << machine.result().error().message();
+      EXPECT_EQ(machine.result()->tail.seq, 10U) << flips;
+    }
+  }
+}
+
+TEST(RecoveryScan, AnUnreadableHeaderWhereNothingWasPromotedCostsNothing) {
+  TestLog log;
+  TestChain chain(log, 4);
+  for (int i = 0; i < 9; ++i) chain.data(1);
+  log.objects.at(chain.headers().at(6).seq).at(100) ^= std::byte{1};
+  const Result<LogState> view = scan(log);
+  ASSERT_TRUE(view) << view.error().message();
+  EXPECT_EQ(view->tail, chain.tail());
 }
 
 }  // namespace

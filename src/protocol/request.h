@@ -24,14 +24,15 @@ struct ListedSeq {
 struct Request {
   enum class Kind : std::uint8_t {
     get_checkpoint,
-    put_checkpoint,  ///< `body`
-    list,            ///< objects from `seq` on, up to `limit`
-    get_header,      ///< the first `format::header_bytes` of `seq`, or `limit` bytes if that is more
-    get_object,      ///< all of `seq`
-    put_object,      ///< create `seq` with `body` if absent
-    remove,          ///< `seqs`
-    get_promotion,   ///< whether `writer` put a seal for a promotion of this place: else `not_found`
-    put_promotion,   ///< `writer` will
+    put_checkpoint,   ///< `body`
+    list,             ///< objects from `seq` on, up to `limit`
+    get_header,       ///< the first `format::header_bytes` of `seq`, or `limit` bytes if that is more
+    get_object,       ///< all of `seq`
+    put_object,       ///< create `seq` with `body` if absent
+    remove,           ///< `seqs`
+    get_promotion,    ///< whether `writer` put a seal for a promotion of this place: else `not_found`
+    put_promotion,    ///< `writer` will
+    list_promotions,  ///< whether anybody ever said so: else `not_found`
   };
   Kind kind = Kind::get_checkpoint;
   Seq seq = 0;
@@ -49,6 +50,9 @@ using Requests = std::vector<Request>;
 
 /// So many requests of one machine are in flight at most: whoever drives it keeps the rest back.
 inline constexpr std::size_t most_at_once = 64;
+/// Maximum reads of an object that can't be decoded: a bit may have flipped on the way, and what is
+/// unreadable is never taken for absent.
+inline constexpr std::uint32_t reads_max = 3;
 
 /// The most keys that one listing or removal names (a limit of S3).
 inline constexpr std::uint32_t page_limit = 1000;

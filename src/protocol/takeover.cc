@@ -52,6 +52,13 @@ Requests Takeover::survey_again() {
 
 Requests Takeover::on_view(const LogState& view, std::int64_t now_unix_ms) {
   if (!view.exists) {
+    if (view.checkpoint && view.checkpoint->mirror) {
+      return fail(
+          Error(Code::fenced, fmt::format("a mirror of {} begins here, and nothing is copied yet; `varve "
+                                          "mirror` goes on with it",
+                                          view.checkpoint->mirror->source))
+              .with_outcome(WriteOutcome::fenced));
+    }
     if (view.checkpoint) {
       return fail({Code::corruption,
                    fmt::format("the checkpoint says that the log had objects up to {}, and there is "

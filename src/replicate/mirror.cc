@@ -11,7 +11,7 @@ using log::LogStore;
 class Mirror::Impl {
  public:
   Impl(const LogStore& source, const LogStore& destination, const MirrorOptions& options,
-       replicate::ResumePoint beginning)
+       protocol::ResumePoint beginning)
       : replicator(source, destination, options, std::move(beginning)) {}
 
   replicate::Replicator replicator;

@@ -173,6 +173,85 @@ TEST(Mirror, ACheckpointThatComesLateCostsNothing) {
   }
 }
 
+/// A copy that never landed, with copies of a later epoch behind it, and then a checkpoint of an earlier
+/// epoch that was on its way for long.
+void lose_one_and_remember_little(LogBuilder& source, BuiltWriter& first, const ReadPosition& destination) {
+  for (int i = 0; i < 2; ++i) first.put(1);
+  copied(source, destination);
+  const std::string checkpoint = format::checkpoint_key(destination.address.path);
+  const auto late = object_store::get_now(*destination.below, checkpoint)->data;
+  const std::vector<std::byte> sent(late.begin(), late.end());
+  BuiltWriter second = source.open();
+  for (int i = 0; i < 6; ++i) second.put(1);
+  copied(source, destination);
+  const Seq newest = stored_in(destination).rbegin()->first;
+  ASSERT_TRUE(
+      object_store::remove_now(*destination.below, {format::wal_key(destination.address.path, newest - 2)}));
+  second.trim(3);
+  second.sweep();
+  ASSERT_TRUE(object_store::put_now(*destination.below, checkpoint, object_store::copy_bytes(text_of(sent))));
+}
+
+TEST(Mirror, GoesOnAtAHoleThatCopiesOfALaterEpochLieBehind) {
+  LogBuilder source;
+  BuiltWriter writer = source.open();
+  const ReadPosition destination;
+  lose_one_and_remember_little(source, writer, destination);
+  copied(source, destination);
+  EXPECT_EQ(chain_of(destination.address), chain_of(source.address()));
+  const auto done = promote(destination.address, {.source = source.address()});
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(records_of(destination.address), records_of(source.address()));
+}
+
+// What is acknowledged is in both: so the second is looked at place by place when a writer opens it.
+TEST(Mirror, AWritersSecondPlaceIsWholeWhenItIsOpened) {
+  for (const bool remembers : {false, true}) {
+    LogBuilder source;
+    BuiltWriter writer = source.open();
+    const ReadPosition destination;
+    lose_one_and_remember_little(source, writer, destination);
+    if (remembers) {
+      copied(source, destination);
+      const Seq newest = stored_in(destination).rbegin()->first;
+      ASSERT_TRUE(object_store::remove_now(*destination.below,
+                                           {format::wal_key(destination.address.path, newest - 3)}));
+    }
+    const auto opened = Writer::open(source.address(), {.second = destination.address});
+    ASSERT_TRUE(opened) << opened.error().message();
+    ASSERT_TRUE((*opened)->append({}));
+    ASSERT_TRUE((*opened)->close());
+    const Offset end = records_of(source.address()).rbegin()->first + 1;
+    ASSERT_TRUE(promote(destination.address, {.accept_loss_after = end}));
+    EXPECT_EQ(records_of(destination.address), records_of(source.address()));
+  }
+}
+
+// Small, and never big enough for a checkpoint: what is mirrored there would be put in its stead.
+TEST(Mirror, OntoASmallLogOfItsOwnIsRefused) {
+  LogBuilder original;
+  BuiltWriter writer = original.open();
+  for (int i = 0; i < 3; ++i) writer.put(2);
+  const ReadPosition other;
+  copied(original, other);
+  ASSERT_TRUE(promote(other.address, {.accept_loss_after = 6}));
+  const auto promoted = Writer::open(other.address).value();
+  for (int i = 0; i < 9; ++i) {
+    ASSERT_TRUE(promoted->append({}));
+    ASSERT_TRUE(promoted->flush());
+  }
+  ASSERT_TRUE(promoted->trim(12));
+  ASSERT_TRUE(promoted->close());
+  for (int i = 0; i < 2; ++i) writer.put(1);
+  original.remove_checkpoint();
+  const auto stored = original.stored();
+  const auto refused = Mirror::open(other.address, original.address());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::fenced) << refused.error().message();
+  EXPECT_EQ(original.stored(), stored);
+  EXPECT_EQ(records_of(original.address()).size(), 8U);
+}
+
 TEST(Mirror, OfAnotherLogIsRefused) {
   LogBuilder source;
   source.open().put(1);
@@ -299,6 +378,21 @@ TEST(Mirror, IsNotOpenedForWriting) {
   EXPECT_EQ(writer.error().code(), Code::fenced);
   EXPECT_THAT(writer.error().message(), HasSubstr("varve promote"));
   EXPECT_EQ(stored_in(destination), stored);
+}
+
+TEST(Mirror, IsSaidToBeOneByAnInspection) {
+  LogBuilder source;
+  source.open().put(2);
+  const ReadPosition destination;
+  copied(source, destination);
+  EXPECT_FALSE(inspect(source.address())->mirror);
+  const auto info = inspect(destination.address);
+  ASSERT_TRUE(info && info->mirror);
+  EXPECT_EQ(info->mirror->source_end, 2U);
+  EXPECT_THAT(to_json(*info), HasSubstr("\"mirror\":{\"source\":"));
+  ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
+  EXPECT_FALSE(inspect(destination.address)->mirror);
+  EXPECT_TRUE(inspect(source.address())->retired);
 }
 
 TEST(Mirror, WaitsForADestinationThatIsFullAndSaysSo) {

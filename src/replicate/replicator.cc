@@ -11,7 +11,7 @@
 #include "format/object_check.h"
 #include "log/system.h"
 #include "protocol/locate.h"
-#include "replicate/divergence.h"
+#include "replicate/drive.h"
 
 namespace varve::replicate {
 
@@ -58,7 +58,7 @@ void Replicator::EventQueue::wake_up() {
 }
 
 Replicator::Replicator(log::LogStore source, log::LogStore destination, const MirrorOptions& options,
-                       ResumePoint beginning, TailingWriter tailing_writer)
+                       protocol::ResumePoint beginning, TailingWriter tailing_writer)
     : source_(std::move(source)),
       destination_(std::move(destination)),
       options_(options),

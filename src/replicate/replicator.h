@@ -41,7 +41,7 @@ class Replicator {
   enum class Until : std::uint8_t { source_end, stopped };
 
   Replicator(log::LogStore source, log::LogStore destination, const MirrorOptions& options,
-             ResumePoint beginning, TailingWriter tailing_writer = {});
+             protocol::ResumePoint beginning, TailingWriter tailing_writer = {});
   ~Replicator();
   Replicator(const Replicator&) = delete;
   Replicator& operator=(const Replicator&) = delete;

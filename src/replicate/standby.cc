@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/no_memory.h"
+#include "replicate/drive.h"
 #include "replicate/replicator.h"
 #include "replicate/resume_point.h"
 
@@ -86,10 +87,10 @@ class StandbyPlace final : public append::Standby {
  private:
   Result<void> try_to_prepare(Deadline deadline);
   Result<void> expect_nothing(const read::WaitLimit& patience) const;
-  Result<void> catch_up(const ResumePoint& beginning, Deadline deadline);
-  void start(std::optional<ResumePoint> beginning);
-  void run(std::optional<ResumePoint> beginning);
-  Result<void> copy(std::optional<ResumePoint> beginning);
+  Result<void> catch_up(const protocol::ResumePoint& beginning, Deadline deadline);
+  void start(std::optional<protocol::ResumePoint> beginning);
+  void run(std::optional<protocol::ResumePoint> beginning);
+  Result<void> copy(std::optional<protocol::ResumePoint> beginning);
   void report(const CopyProgress& progress);
   void complain(const Error& error);
   void end(const Error& error);
@@ -133,7 +134,7 @@ Result<void> StandbyPlace::prepare(Deadline deadline) {
 
 Result<void> StandbyPlace::try_to_prepare(Deadline deadline) {
   const read::WaitLimit patience{.deadline = deadline, .stop = {}};
-  auto beginning = begin(first_, second_, options_, patience);
+  auto beginning = begin(first_, second_, options_, patience, Look::whole);
   if (beginning) return catch_up(*beginning, deadline);
   if (beginning.error().code() != Code::not_found) return beginning.error();
   return expect_nothing(patience);
@@ -157,7 +158,7 @@ Result<void> StandbyPlace::expect_nothing(const read::WaitLimit& patience) const
   return {};
 }
 
-Result<void> StandbyPlace::catch_up(const ResumePoint& beginning, Deadline deadline) {
+Result<void> StandbyPlace::catch_up(const protocol::ResumePoint& beginning, Deadline deadline) {
   const Seq target = beginning.source.tail.seq;
   start(beginning);
   std::unique_lock lock(mutex_);
@@ -188,13 +189,13 @@ void StandbyPlace::attend(std::function<void()> tell) {
   if (!thread_.joinable()) start(std::nullopt);
 }
 
-void StandbyPlace::start(std::optional<ResumePoint> beginning) {
+void StandbyPlace::start(std::optional<protocol::ResumePoint> beginning) {
   thread_ = base::Thread([this, beginning = std::move(beginning)]() mutable {
     run_or_end_process("a writer's second store", [&] { run(std::move(beginning)); });
   });
 }
 
-void StandbyPlace::run(std::optional<ResumePoint> beginning) {
+void StandbyPlace::run(std::optional<protocol::ResumePoint> beginning) {
   while (true) {
     const auto copied = with_memory([&] { return copy(std::exchange(beginning, std::nullopt)); });
     std::unique_lock lock(mutex_);
@@ -216,7 +217,7 @@ void StandbyPlace::run(std::optional<ResumePoint> beginning) {
   changed_locked();
 }
 
-Result<void> StandbyPlace::copy(std::optional<ResumePoint> beginning) {
+Result<void> StandbyPlace::copy(std::optional<protocol::ResumePoint> beginning) {
   if (!beginning) {
     auto found = begin(first_, second_, options_,
                        {.deadline = LogStore::after(one_beginning_ms), .stop = stop_.get_token()});

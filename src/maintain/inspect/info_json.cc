@@ -19,6 +19,13 @@ std::string to_json(const LogInfo& info) {
   for (const PlacedObject& object : info.newest) {
     newest.push_back({{"seq", object.seq}, {"bytes", object.bytes}, {"role", to_string(object.role)}});
   }
+  Json mirror;
+  if (info.mirror) {
+    mirror = {{"source", info.mirror->source},
+              {"source_end", info.mirror->source_end},
+              {"source_seen_unix_ms", info.mirror->source_seen_unix_ms},
+              {"keep_trimmed", info.mirror->keep_trimmed}};
+  }
   const Json json{{"log_id", info.log_id},
                   {"start_offset", info.start_offset},
                   {"end_offset", info.end_offset},
@@ -33,6 +40,8 @@ std::string to_json(const LogInfo& info) {
                   {"leftover_bytes", info.leftover_bytes},
                   {"lowest_live", info.lowest_live},
                   {"tail", info.tail},
+                  {"mirror", std::move(mirror)},
+                  {"retired", info.retired},
                   {"epochs", std::move(epochs)},
                   {"newest", std::move(newest)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

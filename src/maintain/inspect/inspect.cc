@@ -138,6 +138,13 @@ LogInfo summary_of(const LogState& view) {
   info.window = view.tail.window;
   info.lowest_live = view.lowest_live();
   info.tail = view.tail.seq;
+  if (view.mirror) {
+    info.mirror = MirroredLog{.source = view.mirror->source,
+                              .source_end = view.mirror->source_end,
+                              .source_seen_unix_ms = view.mirror->source_seen_unix_ms,
+                              .keep_trimmed = view.mirror->keeps};
+  }
+  info.retired = view.retired() && !view.mirror;
   info.cut_objects = view.cut.size();
   for (const ListedSeq& object : view.cut) info.cut_bytes += object.bytes;
   return info;

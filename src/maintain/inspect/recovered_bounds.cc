@@ -22,15 +22,8 @@ Result<RecoveredBounds> from_headers(const log::LogStore& log_store,
   for (const protocol::ListedSeq& object : newest) {
     requests.push_back(Request::make(Request::Kind::get_header, object.seq));
   }
-  requests.push_back(Request::make(Request::Kind::get_checkpoint));
   std::map<Seq, Header> headers;
-  std::optional<format::Checkpoint> checkpoint;
   const auto on = [&](const protocol::Reply& reply) {
-    if (reply.kind == Request::Kind::get_checkpoint) {
-      if (auto hint = format::decode_checkpoint(reply.bytes); !reply.error && hint)
-        checkpoint = *std::move(hint);
-      return protocol::Requests();
-    }
     const Result<Header> header = protocol::header_in(reply);
     if (header && header->seq == reply.seq) headers.emplace(reply.seq, *header);
     return protocol::Requests();
@@ -52,7 +45,11 @@ Result<RecoveredBounds> from_headers(const log::LogStore& log_store,
     const bool far = header.kind == format::Kind::data && seq + 1 > header.window;
     if (far) marks.stored_below = std::max(marks.stored_below, seq + 1 - header.window);
   }
-  // After a clean close it may be the only witness.
+  // After a clean close it may be the only witness. (One that can't be read is reported by itself.)
+  const auto known =
+      read::read_checkpoint(log_store, {.deadline = log::LogStore::after(step_give_up_ms), .stop = {}});
+  if (!known && known.error().code() == Code::timed_out) return known.error();
+  const std::optional<format::Checkpoint> checkpoint = known ? *known : std::nullopt;
   if (checkpoint && checkpoint->log_id == marks.log_id && headers.contains(checkpoint->anchor)) {
     marks.stored_below = std::max(marks.stored_below, checkpoint->anchor + 1);
   }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mutant.h"
+#include "format/key.h"
 #include "log/epoch_map.h"
 #include "log/front_door.h"
 #include "log/read_position.h"
@@ -33,6 +34,12 @@ using protocol::Request;
 using protocol::Requests;
 
 namespace {
+
+/// Something lies there, and what it is can't be told.
+bool is_unreadable(const Error& error) {
+  return error.code() == Code::corruption || error.code() == Code::foreign ||
+         error.code() == Code::unsupported;
+}
 
 class Repairing {
  public:
@@ -87,7 +94,7 @@ Error Repairing::is_mirror() const {
           log_store_.name_of_log() + " is a mirror: `varve mirror` does what is left to do"};
 }
 
-// The newest objects' headers, and the checkpoint.
+// The newest objects' headers.
 Result<NearEnd> Repairing::look_near_end() const {
   std::vector<Seq> newest;
   Seq next = 0;
@@ -110,15 +117,11 @@ Result<NearEnd> Repairing::look_near_end() const {
   }
   NearEnd end;
   std::optional<Error> error;
-  Requests requests{Request::make(Request::Kind::get_checkpoint)};
+  Requests requests;
   for (const Seq seq : newest) requests.push_back(Request::make(Request::Kind::get_header, seq));
   const auto on = [&](const Reply& reply) {
     if (reply.error && !reply.is(Code::not_found)) error = reply.error;
-    if (reply.kind == Request::Kind::get_header) {
-      if (!reply.is(Code::not_found)) end.headers.emplace(reply.seq, protocol::header_in(reply));
-    } else if (auto hint = format::decode_checkpoint(reply.bytes); !reply.error && hint) {
-      end.checkpoint = *std::move(hint);
-    }
+    if (!reply.is(Code::not_found)) end.headers.emplace(reply.seq, protocol::header_in(reply));
     return Requests();
   };
   const auto looked = log_store_.drive(std::move(requests), on, deadline());
@@ -128,9 +131,21 @@ Result<NearEnd> Repairing::look_near_end() const {
 }
 
 Result<void> Repairing::find_loss(const Error& refusal, Diagnosis& found) const {
-  const auto end = look_near_end();
+  auto checkpoint = read::read_checkpoint(log_store_, {.deadline = deadline(), .stop = {}});
+  if (!checkpoint && !is_unreadable(checkpoint.error())) return checkpoint.error();
+  if (!checkpoint) {
+    // It may say that this is a mirror, or be the only witness of more that is lost.
+    found.beyond_repair = Error(
+        Code::corruption,
+        fmt::format("{}; and the checkpoint can't be read: restore it from a copy, or delete {} if this is "
+                    "no mirror, and call again",
+                    refusal.message(), format::checkpoint_key(log_store_.address().path)));
+    return {};
+  }
+  if (*checkpoint && (*checkpoint)->mirror) return is_mirror();
+  auto end = look_near_end();
   if (!end) return end.error();
-  if (end->checkpoint && end->checkpoint->mirror) return is_mirror();
+  end->checkpoint = *std::move(checkpoint);
   auto loss = maintain::find_tail_loss(*end);
   if (!loss) {
     found.beyond_repair = loss.error();
@@ -143,15 +158,14 @@ Result<void> Repairing::find_loss(const Error& refusal, Diagnosis& found) const 
 }
 
 Result<void> Repairing::look_at_checkpoint(Diagnosis& found) const {
-  const auto on = [&](const Reply& reply) {
-    if (reply.is(Code::not_found)) {
-      found.checkpoint = CheckpointState::missing;
-    } else if (!reply.error) {
-      judge_checkpoint(format::decode_checkpoint(reply.bytes), found);
-    }
-    return Requests();
-  };
-  return log_store_.drive({Request::make(Request::Kind::get_checkpoint)}, on, deadline());
+  const auto known = read::read_checkpoint(log_store_, {.deadline = deadline(), .stop = {}});
+  if (!known && !is_unreadable(known.error())) return known.error();
+  if (known && !*known) {
+    found.checkpoint = CheckpointState::missing;
+  } else {
+    judge_checkpoint(known ? Result<format::Checkpoint>(**known) : known.error(), found);
+  }
+  return {};
 }
 
 void Repairing::judge_checkpoint(const Result<format::Checkpoint>& checkpoint, Diagnosis& found) const {

@@ -284,6 +284,23 @@ TEST(Repair, TheCheckpointMayBeTheOnlyWitness) {
   EXPECT_EQ(Writer::open(log.address()).value()->append({}).value(), 10U);
 }
 
+// It may say that the place is a mirror, or be the only witness of more.
+TEST(Repair, WhereTheCheckpointCannotBeReadNobodyGoesOnBehindALoss) {
+  LogBuilder log;
+  build(log);
+  log.remove(12);
+  const std::vector<std::byte> garbage(100, std::byte{'?'});
+  ASSERT_TRUE(object_store::put_now(*log.address().store, format::checkpoint_key(log.address().path),
+                                    {garbage, nullptr}));
+  const auto stored = log.stored();
+  const RepairPlan plan = repaired(log, {.seal_past_hole_at = 16});
+  ASSERT_TRUE(plan.beyond_repair);
+  EXPECT_THAT(plan.beyond_repair->message(), ::testing::HasSubstr("the checkpoint can't be read"));
+  EXPECT_EQ(log.stored(), stored);
+  log.remove_checkpoint();
+  EXPECT_THAT(planned(log).lost, SizeIs(1));
+}
+
 TEST(Repair, NoLog) {
   const LogBuilder log;
   EXPECT_EQ(plan_repair(log.address()).error().code(), Code::not_found);
