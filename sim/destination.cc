@@ -120,9 +120,20 @@ void Destination::check_copied(Seq begins, Seq anchor) {
   violated(fmt::format("it says that all up to {} is copied, and {} is not", anchor, hole_from(begins)));
 }
 
+// Its checkpoint may be a late one: what a survey finds may be wrong then, but nobody takes it for a log of
+// its own.
+void Destination::check_says_mirror() {
+  const auto checkpoint =
+      log.checkpoint ? std::optional(format::decode_checkpoint(*log.checkpoint)) : std::nullopt;
+  if (!checkpoint || !*checkpoint || !(*checkpoint)->mirror) return;
+  log.page = protocol::page_limit;
+  const Result<protocol::LogState> view = protocol::run(log, protocol::RecoveryScan({.want_history = true}));
+  if (view && view->exists && !view->mirror) violated("a late checkpoint hides that it is a mirror");
+}
+
 void Destination::check() {
   const bool known = promoted() || !vague();
-  if (!known) return;
+  if (!known) return check_says_mirror();
   log.page = protocol::page_limit;
   const Result<protocol::LogState> view = protocol::run(log, protocol::RecoveryScan({.want_history = true}));
   if (!view) return violated("a survey of it, at rest, says: " + view.error().message());

@@ -41,15 +41,16 @@ class Destination {
   void check();
   /// A mirror says that all up to `anchor` is stored.
   void check_copied(Seq begins, Seq anchor);
-  /// A mirror began, or was begun anew, beyond a place at which a promotion has sealed: the promotion went by an
-  /// older checkpoint that came late (docs/protocol.md, The start), and loses what it said. Nothing more can be
-  /// said of such a run.
+  /// A mirror began, or was begun anew, beyond a place at which a promotion has sealed: the promotion went by
+  /// an older checkpoint that came late (docs/protocol.md, The start), and loses what it said. Nothing more
+  /// can be said of such a run.
   [[nodiscard]] bool begun_late() const { return begun_late_; }
   /// Was it ever stored here? (Older seals were not where it began with a later epoch.)
   [[nodiscard]] bool ever(Seq seq) const { return ever_.contains(seq); }
 
  private:
   void promote(const format::Header& seal, const std::vector<std::byte>& object);
+  void check_says_mirror();
   void check_leaves_enough(const format::Header& header);
   /// The lowest place of the chain from `from` on that was never stored.
   [[nodiscard]] Seq hole_from(Seq from) const;

@@ -307,18 +307,7 @@ void Scenario::promote_mirror(ProcessId process, std::string& unfinished) {
   unfinished = "the mirror is promoted";
   PromoteOptions options;
   options.source = source(process);
-  auto promoted = promote(copy(process), options);
-  // A checkpoint of the mirror that lands late hides that it is one: the message says to mirror once more.
-  if (!promoted && promoted.error().code() == Code::invalid_argument) {
-    rest(40'000);
-    auto again = Mirror::open(source(process), copy(process), {});
-    if (!again) return judge("the mirror, opened once more", again.error());
-    if (const auto caught_up = (*again)->catch_up(); !caught_up) {
-      return judge("the mirror, once more", caught_up.error());
-    }
-    again->reset();
-    promoted = promote(copy(process), options);
-  }
+  const auto promoted = promote(copy(process), options);
   if (!promoted) return judge("a promotion", promoted.error());
   if (promoted->end_offset != ledger_.acknowledged_end()) {
     ledger_.violated(fmt::format("the copy is promoted at {}, and the log was acknowledged up to {}",

@@ -159,19 +159,43 @@ Task<MirrorStart::Resume> MirrorStart::begin_anew(bool keeps) {
   const Seq begins = view_.lowest_live();
   const Result<std::optional<Header>> first = co_await logs_.header_at(Side::source, begins);
   if (!first) co_return first.error();
-  if (!*first) co_return Error(Code::unavailable, options_.source + " was trimmed meanwhile; try again");
+  if (!*first) {
+    co_return co_await begin_anew_if_trimmed(
+        begins, keeps, Error(Code::unavailable, logs_.name_of(Side::source, begins) + " is gone; try again"));
+  }
   if ((*first)->seq != begins || (*first)->log_id != view_.tail.log_id || is_ahead(**first)) {
     co_return Error(Code::corruption, fmt::format("{} is not the object that belongs there",
                                                   logs_.name_of(Side::source, begins)));
   }
   if (is_data(**first)) {
-    const Result<void> sealed = co_await put_first_seal(**first);
+    const auto seal = co_await logs_.seal_at(Side::source, (*first)->epoch);
+    if (!seal) co_return seal.error();
+    if (!*seal || (*seal)->header.log_id != (*first)->log_id ||
+        (*seal)->header.writer_id != (*first)->writer_id) {
+      co_return co_await begin_anew_if_trimmed(
+          begins, keeps,
+          Error(Code::corruption, fmt::format("{} is not the seal of object {}",
+                                              logs_.name_of(Side::source, (*first)->epoch), begins)));
+    }
+    const Result<void> sealed = co_await put_first_seal((*seal)->header, (*seal)->bytes);
     if (!sealed) co_return sealed.error();
     const Result<void> said =
         co_await logs_.put_checkpoint(Side::destination, first_checkpoint(**first, keeps));
     if (!said) co_return said.error();
   }
   co_return resume_with(**first, keeps);
+}
+
+// The source may have been trimmed since it was surveyed: then it begins further on. Else `otherwise`.
+Task<MirrorStart::Resume> MirrorStart::begin_anew_if_trimmed(Seq begins, bool keeps, Error otherwise) {
+  Result<LogState> now = co_await logs_.scan(Side::source);
+  if (!now) co_return now.error();
+  view_ = *std::move(now);
+  if (view_.lowest_live() == begins) co_return otherwise;
+  if (++looks_ >= looks_max)
+    co_return Error(Code::unavailable,
+                    options_.source + " is trimmed faster than it can be looked at; try again");
+  co_return co_await begin_anew(keeps);
 }
 
 ResumePoint MirrorStart::resume_with(const Header& first, bool keeps) const {
@@ -183,30 +207,22 @@ ResumePoint MirrorStart::resume_with(const Header& first, bool keeps) const {
 }
 
 // "Exists" with nothing there is a false alarm.
-Task<Result<void>> MirrorStart::put_first_seal(Header first) {
-  const auto seal = co_await logs_.seal_at(Side::source, first.epoch);
-  if (!seal) co_return seal.error();
-  const bool fits =
-      *seal && (*seal)->header.log_id == first.log_id && (*seal)->header.writer_id == first.writer_id;
-  if (!fits) {
-    co_return Error(Code::corruption, fmt::format("{} is not the seal of object {}",
-                                                  logs_.name_of(Side::source, first.epoch), first.seq));
-  }
+Task<Result<void>> MirrorStart::put_first_seal(Header seal, std::vector<std::byte> bytes) {
   for (int alarms = 0; alarms < false_alarms_max; ++alarms) {
-    Request request = Request::make(Request::Kind::put_object, first.epoch);
-    request.body = (*seal)->bytes;
+    Request request = Request::make(Request::Kind::put_object, seal.seq);
+    request.body = bytes;
     const Reply put = co_await logs_.talk.ask(Side::destination, std::move(request));
     if (!put.error) co_return Result<void>();
     if (!put.is(Code::already_exists)) co_return *put.error;
-    const Result<std::optional<Header>> there = co_await logs_.header_at(Side::destination, first.epoch);
+    const Result<std::optional<Header>> there = co_await logs_.header_at(Side::destination, seal.seq);
     if (!there) co_return there.error();
     if (!*there) continue;
-    if (**there == (*seal)->header) co_return Result<void>();
+    if (**there == seal) co_return Result<void>();
     co_return Error(Code::foreign, fmt::format("{} is not the source's object {}; choose an empty place",
-                                               logs_.name_of(Side::destination, first.epoch), first.epoch));
+                                               logs_.name_of(Side::destination, seal.seq), seal.seq));
   }
   co_return Error(Code::unavailable, fmt::format("{} is said to exist, and does not; try again",
-                                                 logs_.name_of(Side::destination, first.epoch)));
+                                                 logs_.name_of(Side::destination, seal.seq)));
 }
 
 // Before the first record: so what lies there without such a checkpoint is a log of its own. What it names is

@@ -53,7 +53,8 @@ class MirrorStart {
   Task<Resume> run();
   // Nothing of a log is at the destination.
   Task<Resume> begin_anew(bool keeps);
-  Task<Result<void>> put_first_seal(Header first);
+  Task<Resume> begin_anew_if_trimmed(Seq begins, bool keeps, Error otherwise);
+  Task<Result<void>> put_first_seal(Header seal, std::vector<std::byte> bytes);
   [[nodiscard]] format::Checkpoint first_checkpoint(const Header& first, bool keeps) const;
   [[nodiscard]] ResumePoint resume_with(const Header& first, bool keeps) const;
   Task<Result<bool>> holds_only_seals();

@@ -296,6 +296,38 @@ TEST_F(MirrorStartTest, ALateCheckpointThatNamesASealWhoseRecordsWereSweptCostsN
   EXPECT_EQ(resume->start.next.seq, seq_of(11) + 1);
 }
 
+TEST_F(MirrorStartTest, ALateCheckpointOfAnEarlierEpochDoesNotHideThatAPlaceIsAMirror) {
+  copy_all();
+  say(mirror_checkpoint(0, seq_of(3)));
+  EXPECT_TRUE(view_of(destination).mirror);
+  Takeover opening({.writer_id = test_id(9), .new_log_id = {}, .host = ""});
+  drive(destination, opening.start(1), [&](const Reply& reply) { return opening.on(reply, 1); });
+  EXPECT_EQ(opening.result().error().code(), Code::fenced);
+}
+
+// The source is trimmed into a later epoch between two looks: the seal of the earlier one is gone.
+TEST_F(MirrorStartTest, BeginsFurtherOnWhereTheSourceIsTrimmedMeanwhile) {
+  chain.trim_to(5);
+  chain.data(1);
+  chain.sweep(false);
+  bool trimmed = false;
+  spoil = [&](const SidedRequest& one, Reply&) {
+    const bool first = one.side == Side::source && one.request.kind == Request::Kind::get_header &&
+                       one.request.seq == seq_of(5) && destination.objects.empty();
+    if (!first || trimmed) return;
+    trimmed = true;
+    chain.seal(3);
+    chain.data(1);
+    chain.trim_to(chain.headers().size() - 1);
+    chain.data(1);
+    chain.sweep(true);
+  };
+  const auto resume = start();
+  ASSERT_TRUE(resume) << resume.error().message();
+  EXPECT_TRUE(trimmed);
+  EXPECT_EQ(resume->start.next.seq, view_of(source).lowest_live());
+}
+
 TEST_F(MirrorStartTest, OfTwoThatAttachToEachOtherOneIsASourceStill) {
   copy_all();
   MirrorStart one({.source = "a", .destination = "b", .attach = true});
@@ -376,6 +408,31 @@ TEST_F(MirrorStartTest, APromotionLooksWhetherEveryPlaceIsThere) {
   EXPECT_EQ(destination.objects, objects);
   EXPECT_FALSE(promote(offset + 1));
   EXPECT_TRUE(promote(offset)) << "by word";
+}
+
+// A late checkpoint lands between the listing of all places and the seal: what copies say of the source would
+// be believed.
+TEST_F(MirrorStartTest, APromotionSealsWhatItHasLookedAt) {
+  copy_all();
+  const Seq hole = seq_of(7);
+  destination.objects.erase(hole);
+  say(mirror_checkpoint(0, seq_of(6)));
+  ASSERT_EQ(view_of(destination).tail.seq, hole);
+  const auto objects = destination.objects;
+  Promotion machine({.source = "",
+                     .mirror = "destination",
+                     .accept_loss_after = view_of(destination).tail.offset,
+                     .retiring_writer = test_id(60),
+                     .promoting_writer = test_id(61),
+                     .host = ""});
+  Driven<Promotion> driven(machine, source, destination);
+  driven.spoil = [&](const SidedRequest& one, Reply&) {
+    if (one.request.kind == Request::Kind::put_promotion) say(mirror_checkpoint(0, seq_of(3)));
+  };
+  driven.start(machine.start(1));
+  ASSERT_TRUE(machine.done());
+  EXPECT_FALSE(machine.result());
+  EXPECT_EQ(destination.objects, objects) << "nothing is sealed";
 }
 
 }  // namespace

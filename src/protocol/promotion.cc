@@ -86,9 +86,7 @@ Task<Result<PromotionFacts>> Promotion::run() {
   } else if (options_.accept_loss_after != view_.tail.offset) {
     co_return loss();
   }
-  const Result<void> whole = co_await expect_whole();
-  if (!whole) co_return whole.error();
-  const Result<Ownership> owned = co_await take_over(Side::destination, Purpose::promote);
+  const Result<Ownership> owned = co_await take_over_whole();
   if (!owned) co_return owned.error();
   owned_ = *owned;
   facts_.end_offset = owned->next.offset;
@@ -100,6 +98,14 @@ Task<Result<PromotionFacts>> Promotion::run() {
 
 Task<Result<void>> Promotion::plan() {
   Result<LogState> view = co_await logs_.scan(Side::destination);
+  const bool late = !view && view.error().code() == Code::corruption;
+  if (late && options_.source_at_hand && !options_.plan_only) {
+    // A checkpoint of the mirror that came late lets its copies mislead: a mirror that goes on puts that
+    // right.
+    const Result<void> copied = co_await Copied{this};
+    if (!copied) co_return copied.error();
+    view = co_await logs_.scan(Side::destination);
+  }
   if (!view) co_return view.error();
   view_ = *std::move(view);
   facts_.end_offset = view_.tail.offset;
@@ -169,6 +175,20 @@ Task<Result<void>> Promotion::take_the_rest() {
   if (!now) co_return now.error();
   view_ = *std::move(now);
   co_return Result<void>();
+}
+
+// What was found whole is what is sealed: where a mirror has gone on meanwhile, that is looked at anew.
+Task<Result<Ownership>> Promotion::take_over_whole() {
+  for (std::uint32_t looks = 1;; ++looks) {
+    const Result<void> whole = co_await expect_whole();
+    if (!whole) co_return whole.error();
+    const Result<Ownership> owned = co_await take_over(Side::destination, Purpose::promote);
+    if (owned || owned.error().code() != Code::unavailable || looks == looks_max) co_return owned;
+    Result<LogState> now = co_await logs_.scan(Side::destination);
+    if (!now) co_return now.error();
+    view_ = *std::move(now);
+    if (!options_.source_at_hand && options_.accept_loss_after != view_.tail.offset) co_return loss();
+  }
 }
 
 // A seal behind a gap would give up what lies behind it, and one in the gap what was acknowledged beyond. So
@@ -249,12 +269,14 @@ Error Promotion::loss() const {
 }
 
 Claimant Promotion::claimant(const format::Id& writer, Purpose purpose) const {
-  return {.writer_id = writer,
-          .new_log_id = {},
-          .host = options_.host,
-          .pid = options_.pid,
-          .must_exist = true,
-          .purpose = purpose};
+  Claimant claimant{.writer_id = writer,
+                    .new_log_id = {},
+                    .host = options_.host,
+                    .pid = options_.pid,
+                    .must_exist = true,
+                    .purpose = purpose};
+  if (purpose == Purpose::promote) claimant.expected_tail = view_.tail.seq;
+  return claimant;
 }
 
 Conversation::Listener Promotion::listener_of(Takeover& takeover) {

@@ -64,6 +64,7 @@ class Promotion {
   Task<Result<void>> plan();
   Task<Result<PromotionFacts>> finish();
   Task<Result<void>> take_the_rest();
+  Task<Result<Ownership>> take_over_whole();
   Task<Result<void>> expect_whole();
   Task<Result<void>> missing(Occupied stored);
   Task<Result<Ownership>> take_over(Side side, Purpose purpose);

@@ -243,21 +243,24 @@ Seq RecoveryScan::highest_anchor() const {
   }
   const std::optional<Seq> mirrored = mirrored_epoch();
   Seq anchor = mirrored ? view_.checkpoint->anchor : 0;
-  Seq void_end = 0;
+  Seq void_end = 0;    // of a promotion's seal
+  Seq silent_end = 0;  // of an object that may be one: what lies there may be one as well
   for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
     const auto& [seq, header] = *at;
     if (seq < void_end && !mutated(Mutant::void_anchors_believed)) continue;
     if (!header) {
-      if (seq >= lowest_live && may_be_promotion(seq, header.error())) void_end = seq + window_;
+      if (seq >= lowest_live && may_be_promotion(seq, header.error())) silent_end = seq + window_;
       continue;
     }
-    if (mirrored && header->epoch <= *mirrored) {
+    const bool copy = mirrored && header->epoch <= *mirrored;
+    const bool promoted = !copy && header->kind == Kind::seal && header->has(format::flag::promoted);
+    if (promoted && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
+    if (seq < silent_end && !mutated(Mutant::void_anchors_believed)) continue;
+    if (copy) {
       const bool trimmed_here = header->lowest_live > anchor && index_of(header->lowest_live);
       if (trimmed_here && !mutated(Mutant::mirror_late_believed)) anchor = header->lowest_live;
       continue;
     }
-    const bool promoted = header->kind == Kind::seal && header->has(format::flag::promoted);
-    if (promoted && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
     anchor = mutated(Mutant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
   }
   if (mirrored && anchor == view_.checkpoint->anchor) anchor = begun_at().value_or(anchor);
@@ -452,10 +455,10 @@ void RecoveryScan::judge_mirror() {
   const auto promoted = [&](const format::EpochEntry& entry) {
     return entry.seal > *mirrored && (entry.flags & format::flag::promoted) != 0;
   };
-  const bool goes_on = view_.newest_owned.kind == Kind::data && view_.newest_owned.epoch > *mirrored;
-  // A mirror's seals list the epoch of its checkpoint: it is theirs or one of the last before them.
+  // A mirror's seals list the epoch of its checkpoint: it is theirs or one of the last before them. (That
+  // there are records of later epochs tells nothing: the checkpoint of a mirror may come late, too.)
   const bool long_ago = !view_.history.empty() && view_.history.front().seal > *mirrored;
-  if (goes_on || long_ago || std::ranges::any_of(view_.history, promoted)) return;
+  if (long_ago || std::ranges::any_of(view_.history, promoted)) return;
   view_.mirror = view_.checkpoint->mirror;
   const std::optional<Seq> begun = view_.exists ? begun_at() : std::nullopt;
   if (!begun || !headers_.contains(*begun) || !headers_.at(*begun)) return;

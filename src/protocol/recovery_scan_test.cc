@@ -472,7 +472,7 @@ TEST(RecoveryScan, ALogThatChangesFasterThanItCanBeLookedAtIsLeftAlone) {
 TEST(RecoveryScan, AnUnreadablePromotionIsNotTakenForAbsent) {
   TestLog source;
   TestChain chain(source, 4);
-  for (int i = 0; i < 5; ++i) chain.data(1);
+  for (int i = 0; i < 6; ++i) chain.data(1);
   for (const bool with_checkpoint : {false, true}) {
     TestLog log;
     for (const Seq seq : {0U, 4U, 5U}) log.objects[seq] = source.objects.at(seq);
@@ -489,28 +489,32 @@ TEST(RecoveryScan, AnUnreadablePromotionIsNotTakenForAbsent) {
     drive(log, promoting.start(1), [&](const Reply& reply) { return promoting.on(reply, 1); });
     ASSERT_TRUE(promoting.result()) << promoting.result().error().message();
     ASSERT_EQ(promoting.result()->seal.seq, 6U);
-    for (const Seq seq : {7U, 8U}) log.objects[seq] = source.objects.at(seq);
+    for (const Seq seq : {7U, 8U, 9U}) log.objects[seq] = source.objects.at(seq);
     if (!with_checkpoint) log.checkpoint.reset();
-    for (const int flips : {0, 1, 1000}) {
-      RecoveryScan machine({.want_history = true});
-      int flipped = 0;
-      std::deque<Request> waiting;
-      for (Request& request : machine.start()) waiting.push_back(std::move(request));
-      while (!waiting.empty()) {
-        const Request request = std::move(waiting.front());
-        waiting.pop_front();
-        Reply reply = log.answer(request);
-        if (request.kind != Request::Kind::list && request.seq == 6 && !reply.bytes.empty() &&
-            flipped++ < flips)
-          reply.bytes.at(100) ^= std::byte{1};
-        for (Request& more : machine.on(reply)) waiting.push_back(std::move(more));
+    // The promotion's seal, or the object before it, in whose place it could be.
+    for (const Seq spoilt : {Seq{5}, Seq{6}}) {
+      for (const int flips : {0, 1, 1000}) {
+        RecoveryScan machine({.want_history = true});
+        int flipped = 0;
+        std::deque<Request> waiting;
+        for (Request& request : machine.start()) waiting.push_back(std::move(request));
+        while (!waiting.empty()) {
+          const Request request = std::move(waiting.front());
+          waiting.pop_front();
+          Reply reply = log.answer(request);
+          if (request.kind != Request::Kind::list && request.seq == spoilt && !reply.bytes.empty() &&
+              flipped++ < flips)
+            reply.bytes.at(100) ^= std::byte{1};
+          for (Request& more : machine.on(reply)) waiting.push_back(std::move(more));
+        }
+        if (flips == 1000 && !machine.result()) {
+          EXPECT_EQ(machine.result().error().code(), Code::corruption);
+          continue;
+        }
+        ASSERT_TRUE(machine.result()) << machine.result().error().message();
+        EXPECT_EQ(machine.result()->newest_owned.seq, 6U) << spoilt << " " << flips;
+        EXPECT_EQ(machine.result()->tail.seq, 10U) << spoilt << " " << flips;
       }
-      if (flips == 1000) {
-        EXPECT_EQ(machine.result().error().code(), Code::corruption);
-        continue;
-      }
-      ASSERT_TRUE(machine.result()) << machine.result().error().message();
-      EXPECT_EQ(machine.result()->tail.seq, 10U) << flips;
     }
   }
 }

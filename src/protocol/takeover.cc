@@ -95,6 +95,14 @@ Requests Takeover::on_view(const LogState& view, std::int64_t now_unix_ms) {
 std::optional<Error> Takeover::refusal(const LogState& view) const {
   const bool ours = !view.history.empty() && view.newest_owned.writer_id == claimant_.writer_id;
   if (ours) return std::nullopt;
+  // What was found out about the log was found out about that end. (A checkpoint of a mirror that comes late
+  // may show another one.)
+  if (claimant_.expected_tail.value_or(view.tail.seq) != view.tail.seq && !stored_) {
+    return Error(Code::unavailable,
+                 fmt::format("the log ended before object {}, and ends before object {} now: a mirror is at "
+                             "work there; try again",
+                             *claimant_.expected_tail, view.tail.seq));
+  }
   if (claimant_.purpose == Purpose::promote) {
     if (view.mirror || view.retired()) return std::nullopt;
     return Error(

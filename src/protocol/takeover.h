@@ -27,6 +27,7 @@ struct Claimant {
   bool must_exist = false;
   std::optional<Seq> past_loss = {};  ///< as `Survey::Options::past_loss`
   Purpose purpose = Purpose::write;
+  std::optional<Seq> expected_tail = {};  ///< where the log was seen to end; elsewhere: `unavailable`
 };
 
 /// What the owner of a log starts from.
