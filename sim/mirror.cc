@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "format/object_check.h"
-#include "protocol/locate.h"
+#include "protocol/reader_status.h"
 
 namespace varve::sim {
 

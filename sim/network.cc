@@ -195,7 +195,7 @@ void Simulation::answer(Event event) {
   }
   if (actor.reader) {
     if (event.damaged) actor.reader->note_damage();
-    actor.reader->on(event.call, event.reply, oracle(actor.there));
+    actor.reader->on(event.call, event.reply, now_, oracle(actor.there));
   }
   if (actor.writer) {
     if (event.damaged) actor.writer->note_damage();

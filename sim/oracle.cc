@@ -211,12 +211,9 @@ void Oracle::failed(const Error& error, bool damaged, const char* who) {
   }
 }
 
-void Oracle::standing(const protocol::Position& at, protocol::ReaderStatus standing, bool damaged) {
-  if (standing == protocol::ReaderStatus::lost && !damaged)
-    violated(fmt::format("a reader at offset {} was told that it is lost; the log ends at {}", at.offset,
-                         next_offset_));
-  if (standing == protocol::ReaderStatus::trimmed && at.offset >= start_offset_)
-    violated(fmt::format("a reader at offset {} was told that it is trimmed; the log starts at {}", at.offset,
+void Oracle::told_trimmed(Offset offset) {
+  if (offset >= start_offset_)
+    violated(fmt::format("a reader at offset {} was told that it is trimmed; the log starts at {}", offset,
                          start_offset_));
 }
 

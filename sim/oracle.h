@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "format/header.h"
-#include "protocol/locate.h"
 #include "protocol/recovery_scan.h"
 #include "sim/fingerprint.h"
 
@@ -44,7 +43,8 @@ class Oracle {
   void delivered(Seq seq, const std::vector<std::byte>& object, Offset first);
   /// A failure reached an actor: only what faults explain may. `damaged`: some of its reads were.
   void failed(const Error& error, bool damaged, const char* who);
-  void standing(const protocol::Position& at, protocol::ReaderStatus standing, bool damaged);
+  /// A reader that wanted `offset` was told that it is trimmed away.
+  void told_trimmed(Offset offset);
 
   /// Everything that may still land has landed.
   void finish();

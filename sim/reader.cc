@@ -1,20 +1,15 @@
 #include "sim/reader.h"
 
-#include <fmt/format.h>
-
 #include "format/records.h"
 
 namespace varve::sim {
 
 using format::Header;
-using protocol::ReaderStatus;
 using protocol::Reply;
 using protocol::Request;
 using Purpose = Call::Purpose;
 
 namespace {
-// A place that should be filled by all that is known, and is not, is looked at so often.
-constexpr std::uint32_t most_looks = 3;
 
 std::optional<Error> damage_in(const std::vector<std::byte>& object, const Header& header) {
   if (header.kind == format::Kind::seal) return std::nullopt;
@@ -33,117 +28,69 @@ void Reader::ask(Purpose purpose, protocol::Requests requests) {
   for (Request& request : requests) calls_.push_back({purpose, std::move(request)});
 }
 
-void Reader::fail(const Error& error, Oracle& oracle) {
-  oracle.failed(error, damaged_, "a reader");
-  error_ = error;
-}
+void Reader::read() { ask(Purpose::read, {Request::make(Request::Kind::get_object, walk_.place().seq)}); }
 
-void Reader::scan(Oracle& oracle) {
-  survey_begun_ = oracle.now();
-  scan_.emplace(protocol::RecoveryScan::Options{.want_history = true});
-  ask(Purpose::scan, scan_->start());
+void Reader::begin(Oracle& oracle) {
+  begun_ = false;
+  asked_ = oracle.now();
+  ask(Purpose::locate, walk_.start());
 }
 
 void Reader::poll() {
-  waits_ = false;
+  walk_.resume();
   read();
 }
 
-void Reader::on(const Call& call, const Reply& reply, Oracle& oracle) {
+void Reader::on(const Call& call, const Reply& reply, std::uint64_t now, Oracle& oracle) {
   if (over()) return;
-  switch (call.purpose) {
-    case Purpose::scan:
-      return on_survey(reply, oracle);
-    case Purpose::locate:
-      return on_locate(&reply, oracle);
-    case Purpose::read:
-      return on_object(reply, oracle);
-    default:
-      return;
-  }
+  if (call.purpose == Purpose::read) return on_object(reply, now, oracle);
+  ask(Purpose::locate, walk_.on(reply, now));
+  if (walk_.phase() != Phase::asking) after_asking(oracle);
 }
 
-void Reader::on_survey(const Reply& reply, Oracle& oracle) {
-  if (!scan_) return;
-  ask(Purpose::scan, scan_->on(reply));
-  if (!scan_->done()) return;
-  const Result<protocol::LogState> found = scan_->result();
-  scan_.reset();
-  if (!found) return fail(found.error(), oracle);
-  const protocol::LogState& view = *found;
-  if (!damaged_) oracle.surveyed(survey_begun_, view);
-  if (!view.exists) return fail({Code::not_found, "no log"}, oracle);
-  if (!at_) {
-    const Offset from =
-        std::clamp(from_.value_or(view.start_offset()), view.start_offset(), view.tail.offset);
-    return locate(view, from, oracle);
-  }
-  const ReaderStatus standing = protocol::reader_status(*at_, view);
-  oracle.standing(*at_, standing, damaged_);
-  switch (standing) {
-    case ReaderStatus::at_tail:
-      waits_ = true;
-      return;
-    case ReaderStatus::look_again:
-      if (++looks_ >= most_looks) {
-        return fail(
-            mismatch_.value_or(Error(Code::corruption, fmt::format("object {} is missing", at_->seq))),
-            oracle);
-      }
-      return read();
-    case ReaderStatus::relocate:
-      return locate(view, at_->offset, oracle);
-    case ReaderStatus::trimmed:
-      return locate(view, view.start_offset(), oracle);
-    case ReaderStatus::lost:
-      return fail({Code::corruption, "what was read is not in the log any more"}, oracle);
-  }
-}
-
-void Reader::locate(const protocol::LogState& view, Offset target, Oracle& oracle) {
-  delivered_ = target;
-  locate_.emplace(view, target);
-  ask(Purpose::locate, locate_->start());
-  if (locate_->done()) on_locate(nullptr, oracle);
-}
-
-void Reader::on_locate(const Reply* reply, Oracle& oracle) {
-  if (!locate_) return;
-  if (reply != nullptr) ask(Purpose::locate, locate_->on(*reply));
-  if (!locate_->done()) return;
-  const Result<protocol::Position> place = locate_->result();
-  locate_.reset();
-  if (!place) {
-    // Trimmed away meanwhile, most likely: the next survey says. That may not go on for ever.
-    if (place.error().code() == Code::not_found && ++looks_ < most_looks * 4) return scan(oracle);
-    return fail({Code::corruption, place.error().message()}, oracle);
-  }
-  at_ = *place;
-  read();
-}
-
-void Reader::read() { ask(Purpose::read, {Request::make(Request::Kind::get_object, at_->seq)}); }
-
-void Reader::on_object(const Reply& reply, Oracle& oracle) {
+void Reader::on_object(const Reply& reply, std::uint64_t now, Oracle& oracle) {
   const Result<Header> header = protocol::header_in(reply);
-  mismatch_.reset();
-  if (!header) {
-    if (!reply.is(Code::not_found)) mismatch_ = header.error();
-    return scan(oracle);
-  }
-  const Result<protocol::Position> next = protocol::step(*at_, *header);
-  if (!next) {
-    mismatch_ = next.error();
-    return scan(oracle);
-  }
+  if (!header) return doubt(header.error(), now, oracle);
+  const Result<protocol::Position> next = walk_.fits(*header);
+  if (!next) return doubt(next.error(), now, oracle);
   if (const std::optional<Error> damage = damage_in(reply.bytes, *header)) return fail(*damage, oracle);
-  if (header->kind == format::Kind::data && next->offset > delivered_) {
-    oracle.delivered(at_->seq, reply.bytes, delivered_);
-    delivered_ = next->offset;
+  if (header->kind == format::Kind::data && header->end_offset() > walk_.offset()) {
+    oracle.delivered(walk_.place().seq, reply.bytes, walk_.offset());
   }
-  at_ = *next;
-  looks_ = 0;
+  walk_.pass(*header, *next);
   read();
+}
+
+void Reader::doubt(const Error& error, std::uint64_t now, Oracle& oracle) {
+  asked_ = oracle.now();
+  ask(Purpose::locate, walk_.doubt(error, now));
+  if (walk_.phase() != Phase::asking) after_asking(oracle);
+}
+
+void Reader::after_asking(Oracle& oracle) {
+  if (walk_.phase() == Phase::failed) return on_failure(oracle);
+  const bool looked = !begun_ || walk_.looks() != looks_;
+  if (looked && !damaged_) oracle.surveyed(asked_, walk_.state());
+  looks_ = walk_.looks();
+  begun_ = true;
+  if (walk_.phase() == Phase::fetching) read();
+}
+
+void Reader::on_failure(Oracle& oracle) {
+  const Error& error = walk_.error();
+  if (error.code() != Code::out_of_range || !error.valid_range()) return fail(error, oracle);
+  // It is told where it may go on, and does, as a program would.
+  const Offset offset = walk_.offset();
+  const Offset resumes = error.valid_range()->begin;
+  if (begun_ && resumes > offset) oracle.told_trimmed(offset);
+  walk_ = protocol::ReaderWalk({.offset = std::min(std::max(resumes, offset), error.valid_range()->end)},
+                               options_);
+  begin(oracle);
+}
+
+void Reader::fail(const Error& error, Oracle& oracle) {
+  oracle.failed(error, damaged_, "a reader");
+  error_ = error;
 }
 
 }  // namespace varve::sim

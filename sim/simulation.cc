@@ -184,7 +184,7 @@ void Simulation::act_as_reader(std::size_t index) {
   end_life(actor);
   std::optional<Offset> from;
   if (random_.below(2) == 0) from = random_.below(oracle(actor.there).end_offset() + 1);
-  actor.reader.emplace(from);
+  actor.reader.emplace(from, random_.below(2) == 0);
   actor.reader->start(oracle(actor.there));
 }
 

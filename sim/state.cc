@@ -58,7 +58,7 @@ Fingerprint Actor::fingerprint() const {
 void Actor::on(const Call& call, const Reply& reply, std::uint64_t now, Oracle& oracle) {
   heard.add(fingerprint_of(reply)).add(static_cast<std::uint64_t>(call.purpose));
   if (writer) writer->on(call, reply, now, oracle);
-  if (reader) reader->on(call, reply, oracle);
+  if (reader) reader->on(call, reply, now, oracle);
 }
 
 void Actor::collect() {
@@ -73,9 +73,12 @@ void Actor::forget() {
   if (writer && writer->at_rest()) {
     heard = Fingerprint().add(rests).add(hash_of(writer->newest()));
   } else if (reader && reader->at_rest()) {
-    const protocol::Position& at = *reader->place();
+    const protocol::ReaderWalk& walk = reader->walk();
+    const protocol::Position& at = walk.place();
     heard = Fingerprint().add(rests).add(at.seq).add(at.epoch).add(at.offset).add(at.previous_hash);
-    heard.add(at.linked ? 1 : 0).add(at.owned ? 1 : 0).add(reader->delivered()).add(reader->looks());
+    heard.add(at.linked ? 1 : 0).add(at.owned ? 1 : 0).add(walk.offset()).add(walk.doubts());
+    heard.add(walk.mark().seq).add(walk.mark().hash).add(walk.before() ? *walk.before() + 1 : 0);
+    heard.add(walk.relocated_at());
     heard.add(reader->waits() ? 1 : 0);
   }
 }

@@ -130,9 +130,10 @@ void Writer::submit(std::uint32_t records, bool closing, std::uint64_t now_ms) {
   flights_.emplace(newest_.seq, newest_);
 }
 
+// As the upload loop's step: the core hears of the time first.
 void Writer::drive(std::uint64_t now_ms, Oracle& oracle) {
   if (!core_ || over_) return;
-  core_->tick(at(now_ms));  // as the upload loop, which may have been paused
+  core_->tick(at(now_ms));
   for (NextStep next = core_->next(supply(), at(now_ms)); next.kind != NextStep::Kind::wait;
        next = core_->next(supply(), at(now_ms))) {
     if (next.kind == NextStep::Kind::close_batch) {

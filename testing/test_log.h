@@ -22,6 +22,7 @@
 #include "protocol/position.h"
 #include "protocol/recovery_scan.h"
 #include "protocol/request.h"
+#include "protocol/search.h"
 
 namespace varve::protocol {
 
@@ -174,6 +175,13 @@ auto run(TestLog& log, Machine machine, std::minstd_rand* shuffle = nullptr) {
   drive(
       log, machine.start(), [&machine](const Reply& reply) { return machine.on(reply); }, shuffle);
   return machine.result();
+}
+
+/// The place that a search finds.
+inline Result<Position> find(TestLog& log, Search machine, std::minstd_rand* shuffle = nullptr) {
+  const Result<SearchResult> found = run(log, std::move(machine), shuffle);
+  if (!found) return found.error();
+  return found->at;
 }
 
 /// Runs `machine` to its end, each time with the answers to all that it has asked for; how often that was.

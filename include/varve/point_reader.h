@@ -30,12 +30,13 @@ struct OwnedRecord : Record {
 /// Reads single records, anywhere in a log, without fetching the objects they lie in. For records in a row
 /// `Reader` is the right one.
 ///
-/// What a read costs: one GET of at most 64 KiB and one record, where the record's object is known from an
-/// earlier read. Else the object is searched for: one GET of 256 bytes in each of log9(objects in the epoch)
-/// round trips, eight side by side; then one GET for its index, if it is longer than 64 KiB, or compressed.
-/// Of a compressed object the blocks that hold these bytes are fetched instead: mostly one, of 256 KiB before
-/// it was compressed. What a search saw is kept, so that the next one is shorter. Offsets beyond the end as
-/// last seen look at the log anew, as `open` does: three or four round trips.
+/// What a read costs: one GET of at most 64 KiB and one record (and 256 bytes), where the record's object is
+/// known from an earlier read; every 10 s one more, of 256 bytes, to see that it is still the same log. Else
+/// the object is searched for: one GET of 256 bytes in each of log9(objects in the epoch) round trips, eight
+/// side by side; then one GET for its index, if it is longer than 64 KiB, or compressed. Of a compressed
+/// object the blocks that hold these bytes are fetched instead: mostly one, of 256 KiB before it was
+/// compressed. What a search saw is kept, so that the next one is shorter. Offsets beyond the end as last
+/// seen look at the log anew, as `open` does: three or four round trips.
 ///
 /// Thread-safe; reads of several threads go on side by side.
 class PointReader {
@@ -48,8 +49,9 @@ class PointReader {
   PointReader& operator=(const PointReader&) = delete;
 
   /// The record at `offset`; its checksum holds. Errors: `out_of_range` (trimmed, perhaps just now, or not
-  /// there yet; carries the valid range), `corruption` (names the object), `foreign`, `unsupported`,
-  /// `denied`, `unavailable`.
+  /// there yet; carries the valid range), `corruption` (names the object), `foreign` (another log stands here
+  /// by now, or this one was put back to an older state and written on; from then on for every record),
+  /// `unsupported`, `denied`, `unavailable`.
   Result<OwnedRecord> read(Offset offset);
 
   /// What it has done so far, as `varve/metrics.h` explains.

@@ -81,9 +81,11 @@ class Reader {
   /// `timeout` has passed (call again). Without `follow`, `timed_out` says the latter. To find out
   /// whether a log goes on at all may overrun `timeout` by two seconds.
   ///
-  /// Errors leave the reader where it is. `out_of_range`: the log was trimmed past this reader; its
-  /// range begins where reading may resume. `corruption` names object and offset; what came before
-  /// has been returned. `foreign`, `unsupported`, `denied`, `unavailable`.
+  /// Errors leave the reader where it is. `out_of_range`: the log was trimmed past this reader, or so much of
+  /// it that nothing ties what follows to what was read; its range begins where reading may resume.
+  /// `corruption` names object and offset; what came before has been returned. `foreign`: another log stands
+  /// here by now, or this one was put back to an older state and written on. `not_found`: it was deleted.
+  /// `unsupported`, `denied`, `unavailable`.
   Result<std::optional<Record>> next(std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
 
   /// Keeps the memory of the record returned last alive.

@@ -9,7 +9,6 @@
 #include "base/no_memory.h"
 #include "log/deadline.h"
 #include "log/front_door.h"
-#include "protocol/locate.h"
 
 namespace varve {
 

@@ -105,16 +105,22 @@ enum class Mutant : std::uint8_t {
   waiting_keeps_place,  ///< no other thread takes the place of one whose step waits
   bell_not_rung,        ///< readers in the writer's process are not told that there is more
   // The reader.
-  hole_skipped,          ///< reading goes on behind an object that is gone
-  hole_ends_reading,     ///< an object that is gone is taken for the end
-  told_again,            ///< reading within an object begins at its front
-  read_ahead_unbounded,  ///< more is fetched ahead than the limit allows
-  wake_lost,             ///< a reader that is woken goes on with its pause
-  bell_for_one,          ///< of several readers only the first hears the bell
+  hole_skipped,            ///< reading goes on behind an object that is gone
+  hole_ends_reading,       ///< an object that is gone is taken for the end
+  told_again,              ///< reading within an object begins at its front
+  read_ahead_unbounded,    ///< more is fetched ahead than the limit allows
+  wake_lost,               ///< a reader that is woken goes on with its pause
+  bell_for_one,            ///< of several readers only the first hears the bell
+  other_log_followed,      ///< a reader goes on in another log that was made in the place of its own
+  other_history_followed,  ///< a reader goes on in its log though that was put back and written on
+  untied_followed,         ///< a reader goes on though nothing ties what follows to what it has read
+  tail_by_name,            ///< a reader takes an object for the one before it by its place alone
+  doubts_add_up,           ///< looks at one place count at the next one, too
   // Reading by offset.
   old_view_believed,   ///< what came since the last look is said not to be there
   trim_seems_damage,   ///< what was trimmed since the last look counts as lost
   stretch_from_front,  ///< the first record of the stretch that was read is returned
+  cache_believed,      ///< what is not what was known of an object is called damage
   // Cursors and consumers.
   no_look_back,         ///< a cursor's move stands though newer ones were made and swept meanwhile
   absent_move_is_lost,  ///< "already exists" and then nothing there is taken for a lost race

@@ -17,4 +17,7 @@ using Deadline = std::chrono::steady_clock::time_point;
   return timeout >= most ? Deadline::max() : now + std::max(timeout, std::chrono::milliseconds(0));
 }
 
+/// Whether `deadline` is over.
+[[nodiscard]] inline bool has_passed(Deadline deadline) { return base::now() >= deadline; }
+
 }  // namespace varve::log

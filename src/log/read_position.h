@@ -4,9 +4,9 @@
 #include <optional>
 #include <stop_token>
 
+#include "format/checkpoint.h"
 #include "log/log_store.h"
-#include "protocol/position.h"
-#include "protocol/recovery_scan.h"
+#include "protocol/seek.h"
 
 namespace varve::read {
 
@@ -19,7 +19,7 @@ struct WaitLimit {
 /// "<store>/<log>", for messages.
 [[nodiscard]] std::string name_of(const LogAddress& log);
 
-/// Surveys the log. Errors: `not_found` if there is none, and those of `protocol::Survey`.
+/// Scans the log. Errors: `not_found` if there is none, and those of `protocol::RecoveryScan`.
 Result<protocol::LogState> read_log_state(const log::LogStore& log_store, const WaitLimit& patience);
 
 /// The log's checkpoint; nothing where there is none. Errors: `corruption` or `unsupported` for one that
@@ -27,12 +27,7 @@ Result<protocol::LogState> read_log_state(const log::LogStore& log_store, const 
 Result<std::optional<format::Checkpoint>> read_checkpoint(const log::LogStore& log_store,
                                                           const WaitLimit& patience);
 
-/// Where to begin, in one way at most; in none: at the log's start.
-struct SeekTarget {
-  std::optional<Offset> offset = {};
-  std::optional<std::int64_t> since_unix_ms = {};  ///< the first object made then or later; none: the tail
-  std::optional<std::uint64_t> last = {};          ///< so many records before the end, if there are so many
-};
+using protocol::SeekTarget;
 
 struct ReadPosition {
   protocol::LogState view;  ///< as it was when the place was found
@@ -40,8 +35,11 @@ struct ReadPosition {
   Offset offset = 0;      ///< of the first record wanted
 };
 
-/// Finds what is wanted. Errors: `out_of_range` with the valid range, and as `look_at`.
-Result<ReadPosition> find_read_position(const log::LogStore& log_store, const SeekTarget& wanted,
+/// `error`, which says nothing of where: with the log's name.
+[[nodiscard]] Error named(const Error& error, const log::LogStore& log_store);
+
+/// Finds what is wanted. Errors: `out_of_range` with the valid range, and as `read_log_state`.
+Result<ReadPosition> find_read_position(const log::LogStore& log_store, const SeekTarget& target,
                                         const WaitLimit& patience);
 
 }  // namespace varve::read

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/mutant.h"
-#include "protocol/probe.h"
 
 namespace varve::protocol {
 
@@ -20,40 +19,38 @@ HistoryMark::HistoryMark(const LogState& view, Offset offset, std::optional<std:
     : tail_(view.tail), offset_(offset), sought_(sought), before_start_(offset <= view.start_offset()) {
   if (offset < view.start_offset() || offset > tail_.offset) return;
   // At the start nothing that the log still has can be passed over, so only the mark is asked for.
-  locate_.emplace(view, before_start_ ? offset : offset - 1);
+  search_.emplace(view, SeekTarget{.offset = before_start_ ? offset : offset - 1, .exact = true});
 }
 
 Requests HistoryMark::start() {
-  if (!locate_) return end(offset_ > tail_.offset ? HistoryVerdict::beyond_end : HistoryVerdict::untold);
-  Requests requests = locate_->start();
-  return locate_->done() ? on_located() : requests;
+  if (!search_) return end(offset_ > tail_.offset ? HistoryVerdict::beyond_end : HistoryVerdict::untold);
+  Requests requests = search_->start();
+  return search_->done() ? on_found() : requests;
 }
 
 Requests HistoryMark::on(const Reply& reply) {
   if (done_) return {};
-  if (!locate_) return on_next(reply);
-  Requests requests = locate_->on(reply);
-  return locate_->done() ? on_located() : requests;
+  if (!search_) return on_next(reply);
+  Requests requests = search_->on(reply);
+  return search_->done() ? on_found() : requests;
 }
 
-Requests HistoryMark::on_located() {
-  const Result<Position> at = locate_->result();
-  if (!at) {
-    if (!is_lost(at.error())) error_ = at.error();
+Requests HistoryMark::on_found() {
+  const Result<SearchResult> result = search_->result();
+  if (!result) {
+    if (!is_lost(result.error())) error_ = result.error();
     return end(HistoryVerdict::untold);
   }
-  if (*at == tail_) {  // the log is empty, and the newest object touches its end
+  if (!result->object) {  // the log is empty, and the newest object touches its end
     if (tail_.linked) mark_ = tail_.previous_hash;
     return end(HistoryVerdict::untold);
   }
-  const auto holder = locate_->seen().find(at->seq);
-  if (holder == locate_->seen().end()) return end(HistoryVerdict::untold);
-  const Header header = holder->second;
-  locate_.reset();
+  const Header header = *result->object;
+  search_.reset();
   mark_ = format::hash_of(header);
   if (before_start_ || !sought_) return end(HistoryVerdict::untold);
   if (found(*mark_)) return end(HistoryVerdict::same);
-  return walk_from(*at, header);
+  return walk_from(result->at, header);
 }
 
 // A mark that was taken where the record before the offset had been trimmed is of an object further on.

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "protocol/locate.h"
 #include "protocol/recovery_scan.h"
+#include "protocol/search.h"
 
 namespace varve::protocol {
 
@@ -40,7 +40,7 @@ class HistoryMark {
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
  private:
-  Requests on_located();
+  Requests on_found();
   Requests on_next(const Reply& reply);
   Requests walk_from(const Position& at, const format::Header& object);
   Requests look_on();
@@ -51,7 +51,7 @@ class HistoryMark {
   Offset offset_;
   std::optional<std::uint64_t> sought_;
   bool before_start_;  // the log begins behind the record before the offset
-  std::optional<Locate> locate_;
+  std::optional<Search> search_;
   Position next_;
   int walked_ = 0;
   std::optional<std::uint64_t> mark_;

@@ -8,8 +8,11 @@
 
 namespace varve::protocol {
 
-/// Puts before `history` what its oldest seal knows, whose object `reply` has. Errors: what keeps it
-/// from that.
+/// The oldest seal of `history` (not empty) that lists the epochs before it: an `ahead` seal does not.
+[[nodiscard]] Seq oldest_that_knows(const format::EpochHistory& history);
+
+/// Puts before `history` what its seal knows whose object `reply` has. Errors: the seal cannot be read, or
+/// knows of no older epoch.
 [[nodiscard]] std::optional<Error> prepend_older_epochs(format::EpochHistory& history, const Reply& reply);
 
 }  // namespace varve::protocol

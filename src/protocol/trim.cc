@@ -44,8 +44,8 @@ void Trim::on(std::uint64_t ticket, const Reply& reply, const TrimContext& conte
     case Stage::scanning:
       if (requests_.on(ticket, reply, context.now_ms)) on_scan(reply, context);
       break;
-    case Stage::locating:
-      if (requests_.on(ticket, reply, context.now_ms)) on_locate(&reply, context);
+    case Stage::searching:
+      if (requests_.on(ticket, reply, context.now_ms)) on_search(&reply, context);
       break;
     case Stage::sweeping:
       // A deletion that fails is not repeated: a later trim comes by.
@@ -66,20 +66,20 @@ void Trim::on_scan(const Reply& reply, const TrimContext& context) {
   requests_.drop();
   if (!state) return finish(state.error());
   scanned_ = *state;
-  stage_ = Stage::locating;
-  locate_.emplace(*scanned_, order_.before);
-  requests_.add(locate_->start());
-  if (locate_->done()) on_locate(nullptr, context);
+  stage_ = Stage::searching;
+  search_.emplace(*scanned_, SeekTarget{.offset = order_.before, .exact = true});
+  requests_.add(search_->start());
+  if (search_->done()) on_search(nullptr, context);
 }
 
-void Trim::on_locate(const Reply* reply, const TrimContext& context) {
-  if (reply != nullptr) requests_.add(locate_->on(*reply));
-  if (!locate_->done()) return;
-  const Result<Position> place = locate_->result();
-  locate_.reset();
+void Trim::on_search(const Reply* reply, const TrimContext& context) {
+  if (reply != nullptr) requests_.add(search_->on(*reply));
+  if (!search_->done()) return;
+  const Result<SearchResult> found = search_->result();
+  search_.reset();
   requests_.drop();
-  if (!place) return finish(place.error());
-  lowest_live_ = place->seq;
+  if (!found) return finish(found.error());
+  lowest_live_ = found->at.seq;
   await_standbys(context);
 }
 

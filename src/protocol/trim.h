@@ -1,20 +1,22 @@
 // One trim, from the wish to the last deletion. Two phases: first the new start is durable in the log itself,
 // only then are objects deleted.
 //
-//   scanning, locating   which object holds the new start? (nothing to look for if the log begins there
-//   already) awaiting_standbys    a standby that starts anew asks for what its checkpoint does not name: that
-//   is written first carrying             the next object's header tells of the new start, until that is
-//   acknowledged sweeping             what lies wholly below is deleted
+//   scanning, searching  which object holds the new start? Nothing to look for if the log begins there
+//   already. awaiting_standbys    a standby that starts anew asks for what its checkpoint does not name: that
+//   is written
+//                        first
+//   carrying             the next object's header tells of the new start, until that is acknowledged
+//   sweeping             what lies wholly below is deleted
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
 #include "protocol/appender.h"
-#include "protocol/locate.h"
 #include "protocol/pending_requests.h"
 #include "protocol/recovery_scan.h"
 #include "protocol/replica_tracker.h"
+#include "protocol/search.h"
 #include "protocol/sweep.h"
 
 namespace varve::protocol {
@@ -42,7 +44,7 @@ struct TrimContext {
 
 class Trim {
  public:
-  enum class Stage : std::uint8_t { scanning, locating, awaiting_standbys, carrying, sweeping, done };
+  enum class Stage : std::uint8_t { scanning, searching, awaiting_standbys, carrying, sweeping, done };
 
   /// A trim that a caller ordered. `first_ticket`: of its first request; later trims of a writer are given
   /// higher ones.
@@ -75,7 +77,7 @@ class Trim {
 
  private:
   void on_scan(const Reply& reply, const TrimContext& context);
-  void on_locate(const Reply* reply, const TrimContext& context);
+  void on_search(const Reply* reply, const TrimContext& context);
   void await_standbys(const TrimContext& context);
   void carry(const TrimContext& context);
   void begin_sweep(const TrimContext& context);
@@ -88,7 +90,7 @@ class Trim {
   PendingRequests requests_;
   std::optional<RecoveryScan> scan_;
   std::optional<LogState> scanned_;
-  std::optional<Locate> locate_;
+  std::optional<Search> search_;
   Seq lowest_live_ = 0;       // the object that holds the new start
   Offset carried_start_ = 0;  // that a header is to tell
   Seq sweep_from_ = 0;

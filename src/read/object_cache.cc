@@ -45,6 +45,12 @@ void ObjectCache::add(const format::Header& header, Index index) {
   while (bytes_ > bytes_max_) erase(by_offset_.find(key_of(uses_.back().header)));
 }
 
+void ObjectCache::clear() {
+  uses_.clear();
+  by_offset_.clear();
+  bytes_ = 0;
+}
+
 void ObjectCache::forget(const format::Header& header) {
   if (const auto known = by_offset_.find(key_of(header)); known != by_offset_.end()) erase(known);
 }

@@ -41,6 +41,9 @@ class ObjectCache {
   /// `header`: of a DATA object on the chain. What was known before is replaced.
   void add(const format::Header& header, Index index = nullptr);
 
+  /// Nothing that is known counts any more.
+  void clear();
+
   /// It is gone, or the log begins behind it.
   void forget(const format::Header& header);
 

@@ -11,8 +11,8 @@ namespace varve::read {
 /// Counted by the thread that reads, read by any.
 class alignas(64) Progress {
  public:
-  explicit Progress(Offset first) : offset_(first) {}
-
+  /// The first record wanted is at `offset`.
+  void begins(Offset offset) noexcept { offset_.set(offset); }
   /// An object is begun: `records` of it are wanted, the first one at `offset`.
   void begun(Offset offset, std::uint64_t records, std::uint64_t object_bytes) noexcept {
     offset_.set(offset);
@@ -21,8 +21,11 @@ class alignas(64) Progress {
     object_bytes_.add(object_bytes);
   }
   void damaged() noexcept { checksum_failures_.add(); }
-  void polled() noexcept { polls_.add(); }
-  void looked() noexcept { looks_.add(); }
+  /// So often by now the log was looked at, and nothing new was at its tail.
+  void walked(std::uint64_t looks, std::uint64_t polls) noexcept {
+    looks_.set(looks);
+    polls_.set(polls);
+  }
 
   /// Into the fields that are known here.
   void fill(ReaderMetrics& metrics) const {

@@ -442,6 +442,20 @@ TEST(ReaderDamage, AMissingObjectIsNamed) {
   }
 }
 
+// Nothing of what was read or is to be read is lost: but what the object said is.
+TEST(ReaderDamage, AMissingObjectWithoutRecordsIsNamed) {
+  LogBuilder log;
+  BuiltWriter writer = log.open();
+  std::vector<Seq> seqs;
+  for (int i = 0; i < 60; ++i) seqs.push_back(writer.put(i == 19 || i == 20 || i == 21 ? 0 : 2));
+  log.remove(seqs[20]);
+  const auto reader = open_reader(log);
+  const Error error = read_to_error(*reader);
+  EXPECT_EQ(error.code(), Code::corruption);
+  EXPECT_THAT(error.message(), HasSubstr(fmt::format("object {}", seqs[20])));
+  EXPECT_EQ(reader->position(), 38U);
+}
+
 TEST(ReaderDamage, AMissingObjectThatComesBackIsRead) {
   LogBuilder log;
   BuiltWriter writer = log.open();

@@ -10,7 +10,7 @@
 #include "base/mutant.h"
 #include "format/object_check.h"
 #include "log/system.h"
-#include "protocol/locate.h"
+#include "protocol/reader_status.h"
 #include "replicate/drive.h"
 
 namespace varve::replicate {

@@ -12,8 +12,8 @@
 #include "base/thread.h"
 #include "log/log_store.h"
 #include "protocol/mirroring.h"
+#include "protocol/polling.h"
 #include "protocol/sweep.h"
-#include "read/polling.h"
 #include "read/read_ahead.h"
 #include "replicate/hand_off_queue.h"
 #include "replicate/resume_point.h"
@@ -108,7 +108,7 @@ class Replicator {
   std::stop_source abandoned_;
   protocol::Mirroring mirroring_;
   read::ReadAhead read_ahead_;
-  read::Polling polling_;
+  protocol::Polling polling_;
   const Clock::time_point began_ = base::now();
   const std::shared_ptr<EventQueue> event_queue_ = std::make_shared<EventQueue>();
 

@@ -1,8 +1,8 @@
-#include "read/polling.h"
+#include "protocol/polling.h"
 
 #include <gtest/gtest.h>
 
-namespace varve::read {
+namespace varve::protocol {
 namespace {
 
 TEST(Polling, GrowsFromTheLeastToTheMostAndStaysThere) {
@@ -45,4 +45,4 @@ TEST(Polling, AMostBelowTheLeastCountsAsIt) {
 }
 
 }  // namespace
-}  // namespace varve::read
+}  // namespace varve::protocol

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace varve::read {
+namespace varve::protocol {
 
 class Polling {
  public:
@@ -32,4 +32,4 @@ class Polling {
   std::uint32_t next_ms_;
 };
 
-}  // namespace varve::read
+}  // namespace varve::protocol
