@@ -6,7 +6,8 @@ JOBS ?= $(shell nproc)
 # What `make test` and `make check` run, in this order; each is a target of its own. The quick ones come first. How many
 # minutes each may take: CONTRIBUTING.md.
 TEST_STAGES := check-style check-format test-release
-CHECK_STAGES := check-symbols check-headers check-install check-tidy check-mutants test-fuzz test-asan test-tsan
+CHECK_STAGES := check-symbols check-headers check-install check-spec check-tidy check-mutants test-fuzz test-asan \
+  test-tsan
 
 SOURCES = $(shell find $(wildcard include src bench cli fuzz sim tests testing) -name '*.h' -o -name '*.cc')
 
@@ -85,6 +86,11 @@ test-fuzz:  ## each fuzzer for a second (libFuzzer, clang); for longer: make soa
 .PHONY: check-mutants
 check-mutants:  ## is each bug that is planted on purpose found by its test? (docs/mutants.md)
 	@tools/check-mutants
+
+.PHONY: check-spec
+check-spec:  ## is the specification in docs/spec true, reached and able to find its mutants? (docs/spec/README.md)
+	@command -v npm >/dev/null || tools/install-packages spec
+	@tools/check-spec
 
 .PHONY: check-style
 check-style:  ## our own rules: names, layers, file sizes, links in the docs (tools/check-style)
