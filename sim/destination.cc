@@ -49,7 +49,7 @@ void Destination::checkpointed(const std::vector<std::byte>& bytes) {
   if (!checkpoint || !checkpoint->mirror) return violated("a checkpoint does not say that it is a mirror");
   if (checkpoint->mirror->begins_seq > source_.lowest_live())
     return violated("a checkpoint says that it begins behind where the source does");
-  if (checkpoint->nothing_copied()) {
+  if (checkpoint->nothing_copied() && !ever_.contains(checkpoint->anchor)) {
     about_to_begin_.insert(checkpoint->anchor);
     return;
   }
