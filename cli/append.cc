@@ -35,17 +35,17 @@ acknowledge anything again. Ends when everything is durable. On failure it says 
 acknowledged, which may or may not be in the log, and which are not. Ctrl-C stops reading and closes
 the log in order; a second one ends at once.
 
-With --second-store nothing is acknowledged before it is in both places. The second holds a mirror: if
+With --standby a record is acknowledged when both places have it. The standby holds a mirror: if
 the first is lost, `varve promote` makes it the log, with all that was acknowledged. Give the option to
-every writer of the log. While the second is away, acknowledgements stop, or with
---when-second-is-away go-on they go on with the first alone, which is said, until it has caught up.)";
+every writer of the log. While the standby is away, acknowledgements stop, or with
+--on-standby-loss degrade they go on with the first alone until the standby has caught up, and say so.)";
 
 constexpr const char* append_examples =
     R"(  varve append file:///var/tmp/mylog /var/log/dpkg.log        every line is a record
   journalctl -f | varve append --acks file:///var/tmp/mylog   says what is durable, as it goes
   varve append --framing file file:///var/tmp/photos *.jpg    every file is a record
   seq 99999 | varve append "mem://try/log?put=100ms,195ms,274ms"  at the pace of a remote store
-  varve append s3://eu/orders --second-store s3://us/orders       durable is what both have)";
+  varve append s3://eu/orders --standby s3://us/orders       durable is what both have)";
 
 struct AppendOptions {
   std::string log;
@@ -56,25 +56,25 @@ struct AppendOptions {
   bool verbose = false;
   std::optional<std::uint32_t> metrics_port;
   std::string metrics_address = "127.0.0.1";
-  std::string second;
-  std::string when_second_is_away = "stop";
+  std::string standby;
+  std::string on_standby_loss = "wait";
   WriterOptions writer;
 };
 
 std::string progress_line(const Feeder& feeder, const WriterStatus& status, double seconds) {
-  const bool alone = status.second && status.second->first_alone;
+  const bool alone = status.standby && status.standby->degraded;
   return fmt::format("{}  {}  durable offset {}{}{}", counted(feeder.records(), "record"),
                      human_rate(feeder.bytes(), seconds), with_commas(status.durable_offset),
                      status.waiting_for_store ? "  (the store does not answer; trying again)" : "",
                      alone ? "  (in the first store alone)" : "");
 }
 
-/// What became of the second store, if there is one.
+/// What became of the standby, if there is one.
 std::string in_which_stores(const WriterStatus& status) {
-  if (!status.second) return "";
-  if (status.second->records_in_first_alone == 0) return " in both stores";
-  return fmt::format(" in the first store, and {} not in the second yet",
-                     counted(status.second->records_in_first_alone, "record"));
+  if (!status.standby) return "";
+  if (status.standby->unreplicated_records == 0) return " in both stores";
+  return fmt::format(" in the first store, and {} not in the standby yet",
+                     counted(status.standby->unreplicated_records, "record"));
 }
 
 void print_summary(const Feeder& feeder, OffsetRange appended, const WriterStatus& status, double seconds) {
@@ -109,12 +109,13 @@ ExitCode append(AppendOptions options) {
   Interruption interruption;
   const auto log = resolve_log(options.log);
   if (!log) return report(log.error());
-  if (!options.second.empty()) {
-    auto second = resolve_log(options.second);
-    if (!second) return report(second.error());
-    options.writer.second = *std::move(second);
-    const bool goes_on = options.when_second_is_away == "go-on";
-    options.writer.when_second_is_away = goes_on ? WhenSecondIsAway::go_on : WhenSecondIsAway::stop;
+  if (!options.standby.empty()) {
+    auto standby = resolve_log(options.standby);
+    if (!standby) return report(standby.error());
+    options.writer.standby = *std::move(standby);
+    const bool degrades =
+        options.on_standby_loss == "degrade" || options.on_standby_loss == "go-on";  // old spelling
+    options.writer.on_standby_loss = degrades ? OnStandbyLoss::degrade : OnStandbyLoss::wait;
   }
   // Before the log is taken over: a port that is taken is no reason to fence somebody.
   std::unique_ptr<Exporter> exporter;
@@ -168,23 +169,37 @@ ExitCode append(AppendOptions options) {
   return ExitCode::failure;
 }
 
-void add_second(Command& command, AppendOptions& options) {
+/// As the options were named in the version before.
+void add_old_standby(Command& command, AppendOptions& options) {
+  command.add("--second-store", options.standby, "").hidden();  // old spelling
   command
-      .add("--second-store", options.second,
+      .add("--when-second-is-away", options.on_standby_loss, "")  // old spelling
+      .one_of({"stop", "go-on"})
+      .hidden();
+  command
+      .add("--second-patience-ms", options.writer.standby_patience_ms, "")  // old spelling
+      .in_milliseconds(3'600'000)
+      .hidden();
+}
+
+void add_standby(Command& command, AppendOptions& options) {
+  command
+      .add("--standby", options.standby,
            "acknowledge only what this place has, too: empty, or a\n"
            "mirror of the log")
       .shown_as("URI");
   command
-      .add("--when-second-is-away", options.when_second_is_away,
-           "stop: nothing is acknowledged meanwhile (stop);\n"
-           "go-on: what the first store has")
-      .one_of({"stop", "go-on"})
-      .shown_as("stop|go-on");
+      .add("--on-standby-loss", options.on_standby_loss,
+           "wait: nothing is acknowledged meanwhile (wait);\n"
+           "degrade: what the first store has")
+      .one_of({"wait", "degrade"})
+      .shown_as("wait|degrade");
   command
-      .add("--second-patience-ms", options.writer.second_patience_ms,
-           "how long a second that makes no progress is waited for\n"
-           "before it is gone on without (10s)")
+      .add("--standby-patience-ms", options.writer.standby_patience_ms,
+           "how long a standby that makes no progress is waited for\n"
+           "before the writer goes on without it (10s)")
       .in_milliseconds(3'600'000);
+  add_old_standby(command, options);
 }
 
 void add_tuning(Command& command, WriterOptions& writer) {
@@ -246,7 +261,7 @@ void add_append(Command& commands, ExitCode& exit_code) {
   command.add("--metrics-address", options->metrics_address, "where; 0.0.0.0: whoever can reach it may look")
       .shown_as("ADDRESS")
       .shows_default();
-  add_second(command, *options);
+  add_standby(command, *options);
   add_tuning(command, options->writer);
   command.runs([options] { return append(*options); }, exit_code);
 }

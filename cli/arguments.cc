@@ -21,6 +21,11 @@ CLI::Validator within(double least, double most, std::string bounds) {
 
 }  // namespace
 
+Argument& Argument::hidden() {
+  option_->group("");
+  return *this;
+}
+
 Argument& Argument::shown_as(const std::string& name) {
   option_->type_name(name);
   return *this;

@@ -27,6 +27,8 @@ class Argument {
 
   /// What its help shows for the value.
   Argument& shown_as(const std::string& name);
+  /// Accepted, and not in the help.
+  Argument& hidden();
   Argument& required();
   Argument& shows_default();
 

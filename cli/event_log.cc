@@ -16,11 +16,11 @@ spdlog::level::level_enum level_of(EventKind kind) {
       return spdlog::level::debug;
     case EventKind::trimmed:
     case EventKind::recovered:
-    case EventKind::second_back:
+    case EventKind::standby_caught_up:
       return spdlog::level::info;
-    case EventKind::cut_tail:
+    case EventKind::truncated_tail:
     case EventKind::slowed_down:
-    case EventKind::second_away:
+    case EventKind::standby_lost:
       return spdlog::level::warn;
     case EventKind::fenced:
     case EventKind::gave_up:

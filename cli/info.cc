@@ -57,7 +57,7 @@ void print_human(const std::string& log, const LogInfo& info) {
             info.mirror->source, with_commas(info.mirror->source_end),
             human_time(info.mirror->source_seen_unix_ms)));
   }
-  if (info.retired) row("retired", "the log goes on in a mirror of it, which was promoted");
+  if (info.demoted) row("demoted", "the log goes on in a mirror of it, which was promoted");
   row("records", fmt::format("{} ({})", with_commas(records.end - records.begin), human_range(records)));
   row("start", with_commas(info.start_offset));
   row("end", with_commas(info.end_offset));
@@ -66,14 +66,14 @@ void print_human(const std::string& log, const LogInfo& info) {
   row("epoch", fmt::format("{}", info.epoch));
   row("window", counted(info.window, "object"));
   row("objects", fmt::format("{}, {}", with_commas(info.objects), human_bytes(info.bytes)));
-  row("cut", info.cut_objects == 0
+  row("cut", info.truncated_objects == 0
                  ? "nothing: an open would keep everything"
                  : fmt::format("{}, {}: behind the end and never acknowledged, an open "
                                "would void them",
-                               counted(info.cut_objects, "object"), human_bytes(info.cut_bytes)));
-  if (info.leftover_objects != 0) {
-    row("leftover", fmt::format("{}, {}: trimmed, the next trim or open deletes them",
-                                counted(info.leftover_objects, "object"), human_bytes(info.leftover_bytes)));
+                               counted(info.truncated_objects, "object"), human_bytes(info.truncated_bytes)));
+  if (info.garbage_objects != 0) {
+    row("garbage", fmt::format("{}, {}: trimmed, the next trim or open deletes them",
+                               counted(info.garbage_objects, "object"), human_bytes(info.garbage_bytes)));
   }
   if (!info.epochs.empty()) print_epochs(info);
 }

@@ -51,13 +51,14 @@ nlohmann::ordered_json promotion_json(const Promotion& promotion) {
           {"source_end", promotion.source_end},
           {"source_seen_unix_ms", promotion.source_seen_unix_ms},
           {"source_sealed", promotion.source_sealed},
-          {"retired", promotion.retired}};
+          {"demoted", promotion.demoted},
+          {"retired", promotion.demoted}};  // old spelling
 }
 
 void print_plan(const Promotion& promotion) {
   if (promotion.done) {
     fmt::print("it is a log of its own already, and ends at offset {}\n", with_commas(promotion.end_offset));
-  } else if (promotion.retired) {
+  } else if (promotion.demoted) {
     fmt::print("it goes on in a mirror of it, and ends at offset {} here\n",
                with_commas(promotion.end_offset));
   } else {

@@ -17,7 +17,7 @@ namespace varve::cli {
 namespace {
 
 constexpr const char* repair_about =
-    R"(Mend a log: finish a trim, delete leftovers, rebuild the checkpoint, go on after a loss.
+    R"(Mend a log: finish a trim, delete garbage, rebuild the checkpoint, go on after a loss.
 
 Says what it would do, and does it with --execute. Objects of the log are never touched, good or bad,
 and a program that writes meanwhile is not disturbed.

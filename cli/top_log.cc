@@ -70,11 +70,11 @@ std::string screen_of(const std::string& name, const Look& look, const std::opti
       fmt::format(
           "{}   {}{}", with_commas(info.objects), human_bytes(info.bytes),
           rates ? fmt::format("   {} a second", human_bytes(static_cast<std::uint64_t>(rates->bytes))) : ""));
-  if (info.cut_objects != 0)
+  if (info.truncated_objects != 0)
     row("tail", fmt::format("{} behind it: on their way, or cut off by the next open",
-                            counted(info.cut_objects, "object")));
-  if (info.leftover_objects != 0)
-    row("trimmed", fmt::format("{} still to be deleted", counted(info.leftover_objects, "object")));
+                            counted(info.truncated_objects, "object")));
+  if (info.garbage_objects != 0)
+    row("trimmed", fmt::format("{} still to be deleted", counted(info.garbage_objects, "object")));
   row("cost", fmt::format("storage ${:.4f} a month", price_of_keeping(info.bytes)));
   text += fmt::format("\n  {:>10}  {:>14}  {:<23}  {:<24} {}\n", "epoch", "first offset", "sealed at", "by",
                       "ended");

@@ -82,14 +82,14 @@ void add_requests(std::string& text, const Json& writer) {
   row("cost so far", fmt::format("${:.4f} at the list prices of S3", requests.at("dollars").get<double>()));
 }
 
-/// The second store, where there is one (an older program's state does not have it).
-std::string second_of(const Json& writer) {
-  const Json second = writer.value("second", Json(nullptr));
-  if (!second.is_object()) return "";
-  const auto durable = with_commas(number(second, "durable_offset"));
-  if (!second.at("first_alone").get<bool>()) return fmt::format("durable {}   waited for", durable);
-  return fmt::format("durable {}   AWAY: {} records in the first alone", durable,
-                     with_commas(number(second, "records_in_first_alone")));
+/// The standby, where there is one (an older program's state does not have it).
+std::string standby_of(const Json& writer) {
+  const Json standby = writer.value("standby", Json(nullptr));
+  if (!standby.is_object()) return "";
+  const auto durable = with_commas(number(standby, "durable_offset"));
+  if (!standby.at("degraded").get<bool>()) return fmt::format("durable {}   waited for", durable);
+  return fmt::format("durable {}   DEGRADED: {} records not in the standby", durable,
+                     with_commas(number(standby, "unreplicated_records")));
 }
 
 std::string screen_of(const std::string& url, const std::string& log, const Json& writer,
@@ -105,7 +105,7 @@ std::string screen_of(const std::string& url, const std::string& log, const Json
   row("offsets",
       fmt::format("start {}   durable {}   end {}", with_commas(number(writer, "start_offset")),
                   with_commas(number(writer, "durable_offset")), with_commas(number(writer, "end_offset"))));
-  if (const std::string second = second_of(writer); !second.empty()) row("second", second);
+  if (const std::string standby = standby_of(writer); !standby.empty()) row("standby", standby);
   row("objects", fmt::format("{}   {}{}", with_commas(number(writer, "objects")),
                              human_bytes(number(writer, "object_bytes")),
                              speed(human_bytes(static_cast<std::uint64_t>(rates ? rates->bytes : 0)))));

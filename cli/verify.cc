@@ -20,7 +20,7 @@ namespace {
 constexpr const char* verify_about =
     R"(Read everything in a log, and say what is wrong.
 
-Every header, record, checksum, chain link and leftover. Changes nothing. Exits with 4 if data is
+Every header, record, checksum, chain link and garbage. Changes nothing. Exits with 4 if data is
 damaged or lost.)";
 
 constexpr const char* verify_examples =

@@ -134,8 +134,8 @@ function drawChain(info) {
   byId("chain").replaceChildren(svg);
   byId("chain-caption").textContent =
     `the newest ${shown.length - gaps} objects; height: size` +
-    (info.cut_objects ? `; ${info.cut_objects} behind the tail` : "") +
-    (info.leftover_objects ? `; ${info.leftover_objects} to be deleted` : "");
+    (info.truncated_objects ? `; ${info.truncated_objects} behind the tail` : "") +
+    (info.garbage_objects ? `; ${info.garbage_objects} to be deleted` : "");
 }
 
 const upTo = (thousand) => (values) => linear(Math.max(...values, 0), thousand);
@@ -205,14 +205,14 @@ function drawTables(log) {
     (log.info?.epochs ?? []).slice(-12).reverse().map((epoch) => [epoch.epoch, epoch.first_offset, moment(epoch.sealed_unix_ms),
       epoch.sealed_by || "–", epoch.closed_cleanly ? "closed" : epoch.epoch === log.info.epoch ? "open, or its writer is gone" : "taken over"]), "none seen yet");
   const requests = log.writer?.requests;
-  byId("store-caption").textContent = requests ? "requests of this writer" : "looks from outside";
+  byId("store-caption").textContent = requests ? "requests of this writer" : "inspections from outside";
   fillTable("store", null, requests ? [
     ["PUT", requests.puts], ["GET", requests.gets], ["LIST", requests.lists], ["DELETE", requests.deletes],
     ["failed", requests.failed], ["uploads tried again", log.writer.put_retries], ["slowed down", log.writer.slowdowns],
     ...(requests.hedges === undefined ? [] : [["sent again: throttled, failed", { number: `${commas(requests.retries_throttled)}, ${commas(requests.retries_failed)}` }],
       ["sent twice for being slow, second won", { number: `${commas(requests.hedges)}, ${commas(requests.hedges_won)}` }]]),
     ["cost so far", { number: dollars(requests.dollars) }],
-  ] : [["looks", log.looks], ["failed", log.looks_failed]], "");
+  ] : [["inspections", log.inspections], ["failed", log.inspections_failed]], "");
 }
 
 function tellStatus(text, kind) {
@@ -237,7 +237,7 @@ function drawStatus(log) {
 function byLog(state) {
   const logs = new Map();
   const at = (name) => {
-    if (!logs.has(name)) logs.set(name, { name, info: null, writer: null, cursors: [], looks: 0, looks_failed: 0, error: null });
+    if (!logs.has(name)) logs.set(name, { name, info: null, writer: null, cursors: [], inspections: 0, inspections_failed: 0, error: null });
     return logs.get(name);
   };
   for (const { log, state: seen } of state.logs) Object.assign(at(log), seen);

@@ -265,7 +265,7 @@ class Info(LogTest):
         self.assertEqual((info["start_offset"], info["end_offset"], info["durable_offset"]), (0, 2, 2))
         self.assertEqual(info["objects"], len(self.objects()))
         self.assertEqual(info["bytes"], sum(each.stat().st_size for each in self.objects()))
-        self.assertEqual(info["cut_objects"], 0)
+        self.assertEqual(info["truncated_objects"], 0)
         self.assertEqual(len(info["log_id"]), 32)
         self.assertEqual([epoch["epoch"] for epoch in info["epochs"]], [info["epoch"]])
 
@@ -303,12 +303,12 @@ class Info(LogTest):
             each.unlink()
         info = self.info()
         self.assertLessEqual(info["durable_offset"], info["end_offset"])
-        self.assertEqual(info["cut_objects"], 1)
-        self.assertEqual(info["cut_bytes"], objects[later].stat().st_size)
+        self.assertEqual(info["truncated_objects"], 1)
+        self.assertEqual(info["truncated_bytes"], objects[later].stat().st_size)
         self.assertIn("1 object, ", self.varve("info", self.log))
         self.append("after")
         info = self.info()
-        self.assertEqual(info["cut_objects"], 0)
+        self.assertEqual(info["truncated_objects"], 0)
         self.varve("verify", self.log)
 
 

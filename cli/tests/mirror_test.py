@@ -76,7 +76,7 @@ class Mirror(LogTest):
         self.assertIn("part at object", self.stderr)
 
     def test_what_two_stores_have_is_not_lost_with_one(self):
-        writer = self.start("append", self.log, "--acks", "--second-store", self.copy)
+        writer = self.start("append", self.log, "--acks", "--standby", self.copy)
         for number in range(1, 4):
             writer.say(f"record {number}\n")
             writer.wait_for(f"durable {number}\n")
@@ -86,23 +86,38 @@ class Mirror(LogTest):
         self.assertEqual(writer.end(), FENCED, writer.stderr)
         self.assertIn("promoted", writer.stderr)
         self.assertNotIn("durable 4\n", writer.lines)
-        self.varve("append", self.log, "--second-store", self.copy, exits=FENCED)
+        self.varve("append", self.log, "--standby", self.copy, exits=FENCED)
         self.varve("append", self.copy, input="record 4\n")
         self.assertEqual(self.varve("cat", self.copy), "".join(f"record {number}\n" for number in range(1, 5)))
 
-    def test_a_second_store_that_is_away(self):
+    def test_options_as_they_were_named_before(self):
         some = {name: os.environ.get(name, "any") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
         self.enterContext(mock.patch.dict(os.environ, some))
         away = "s3://bucket/copy?endpoint=http://127.0.0.1:1&deadline=300ms"
-        options = ("--second-store", away, "--when-second-is-away", "go-on", "--second-patience-ms", "100ms")
+        store, away_then, patience = "--second-store", "--when-second-is-away", "--second-patience-ms"  # old spelling
+        degrades = "go-on"  # old spelling
+        self.varve("append", self.log, store, away, away_then, degrades, patience, "100ms", input="one\n")
+        self.assertIn("1 record not in the standby yet", self.stderr)
+        self.varve("append", self.log, store, self.copy, away_then, "stop", input="two\n")  # old spelling
+        self.assertIn("all durable in both stores", self.stderr)
+        shown = self.varve("append", "--help")
+        self.assertIn("--standby ", shown)
+        for old in (store, away_then, patience):
+            self.assertNotIn(old, shown)
+
+    def test_a_standby_that_is_away(self):
+        some = {name: os.environ.get(name, "any") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        self.enterContext(mock.patch.dict(os.environ, some))
+        away = "s3://bucket/copy?endpoint=http://127.0.0.1:1&deadline=300ms"
+        options = ("--standby", away, "--on-standby-loss", "degrade", "--standby-patience-ms", "100ms")
         self.varve("append", self.log, *options, input="one\n")
-        self.assertIn("second_away", self.stderr)
-        self.assertIn("1 record not in the second yet", self.stderr)
-        self.varve("append", self.log, "--second-store", self.copy, input="two\n")
+        self.assertIn("standby_lost", self.stderr)
+        self.assertIn("1 record not in the standby yet", self.stderr)
+        self.varve("append", self.log, "--standby", self.copy, input="two\n")
         self.assertIn("all durable in both stores", self.stderr)
         self.same()
         self.varve("append", f"{self.log}-other", input="other\n")
-        self.varve("append", self.log, "--second-store", f"{self.log}-other", exits=CORRUPTION)
+        self.varve("append", self.log, "--standby", f"{self.log}-other", exits=CORRUPTION)
 
     def test_another_log_is_refused(self):
         self.append("one")

@@ -128,8 +128,8 @@ class Ownership(Entry):
 
     def test_the_first_of_two_stores_is_lost(self):
         copy = f"{self.log}-copy"
-        self.varve("append", self.log, "--second-store", copy, input="one\ntwo\n")
-        printed = self.follow("Losing the first of two stores", 0, COPY=copy, END=2)
+        self.varve("append", self.log, "--standby", copy, input="one\ntwo\n")
+        printed = self.follow("Losing the first store of a writer with a standby", 0, COPY=copy, END=2)
         self.assertIn("--accept-loss-after 2", printed[1])
         self.assertEqual(self.varve("cat", copy), "one\ntwo\n")
 
@@ -265,7 +265,7 @@ class AfterACrash(Entry):
         newest.rename(newest.with_name(f"{int(newest.name) + 1:020}"))
         before, _, _ = self.follow("An unfinished tail")
         self.assertRegex(before, r"cut\s+1 object")
-        self.assertEqual(self.info()["cut_objects"], 0)
+        self.assertEqual(self.info()["truncated_objects"], 0)
 
     def test_leftovers_of_a_trim(self):
         self.append_hundreds(3)
@@ -273,9 +273,9 @@ class AfterACrash(Entry):
         shutil.copytree(self.home, copy)
         self.varve("trim", self.log, "--before", "250")
         shutil.copytree(copy / "wal", self.home / "wal", dirs_exist_ok=True)
-        self.assertGreater(self.info()["leftover_objects"], 0)
-        _, after = self.follow("Leftovers of a trim")
-        self.assertEqual(json.loads(after)["leftover_objects"], 0)
+        self.assertGreater(self.info()["garbage_objects"], 0)
+        _, after = self.follow("Garbage of a trim")
+        self.assertEqual(json.loads(after)["garbage_objects"], 0)
         self.varve("verify", self.log)
 
 

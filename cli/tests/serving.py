@@ -39,5 +39,5 @@ class MetricsTest(LogTest):
         """The log's state from outside, once there is one."""
         while True:
             logs = json.loads(self.get(url + "/state"))["logs"]
-            if logs and logs[0]["state"]["looks"] > 0:
+            if logs and logs[0]["state"]["inspections"] > 0:
                 return logs[0]["state"]

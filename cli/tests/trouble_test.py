@@ -147,7 +147,7 @@ class InAVoid(LogTest):
         writer.end()
         newest = self.objects()[-1]  # as if the one before it had never landed: nobody knows it as acknowledged
         newest.rename(newest.with_name(f"{int(newest.name) + 1:020}"))
-        self.assertEqual(self.info()["cut_objects"], 1)
+        self.assertEqual(self.info()["truncated_objects"], 1)
         self.append()
         self.assertEqual(self.varve("cat", self.log, "--from", "1"), "", "the end of the log")
         self.varve("cat", self.log, "--from", "2", exits=OUT_OF_RANGE)

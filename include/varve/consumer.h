@@ -15,10 +15,10 @@
 namespace varve {
 
 struct ConsumerOptions {
-  /// The cursor is moved once so many records are done. 0: not by their number.
+  /// The cursor is moved after this many records are done. 0: no limit by number.
   std::uint64_t commit_every_records = 10'000;
 
-  /// Or so long after the first record was done that is not committed yet. 0: not by time.
+  /// It is also moved this long after the first record that is done and not committed. 0: no limit by time.
   std::uint32_t commit_every_ms = 5'000;
 
   /// A log that was trimmed past the cursor: false, `open` and `next` say so; true, they go on where the
@@ -26,7 +26,7 @@ struct ConsumerOptions {
   bool skip_trimmed = false;
 
   /// How the log is read. `from`, `since_unix_ms` or `last` say where a cursor begins that does not exist
-  /// yet (the log's start); for one that does they count for nothing.
+  /// yet (default: the log's start). They are ignored for a cursor that exists.
   ReaderOptions reader = {};
 };
 

@@ -13,7 +13,7 @@
 
 namespace varve {
 
-/// Where a named reader has come to: every record below `offset` is done with.
+/// Where a named reader has come to: its reader has finished every record below `offset`.
 struct Cursor {
   std::string name;
   Offset offset = 0;
@@ -33,7 +33,7 @@ struct Cursor {
 struct ReadMark;  // varve/reader.h
 
 struct CursorOptions {
-  /// How long the store is asked again for one thing, while that fails in ways that may pass. 0: for ever.
+  /// How long one request is tried again after errors that may pass. 0: for ever.
   std::uint32_t give_up_ms = 60'000;
 };
 
@@ -42,9 +42,9 @@ struct CursorOptions {
 /// of the store than a log does: create-if-absent (docs/protocol.md, Cursors).
 ///
 /// A move binds the cursor to the history of the log that its offset is in. Where an older copy of the log
-/// was restored and written on, the cursor is told from one of the records that are there now. (Cursors that
-/// were moved last by Varve before this are bound by their next move; until then only an offset beyond the
-/// log's end is noticed.)
+/// was restored and written on, the cursor is recognised as one of another history. (An older Varve did not
+/// bind cursors. The next move binds such a cursor. Until then only an offset beyond the log's end is
+/// noticed.)
 ///
 /// Costs: `get` a LIST, a GET and a look at the log (some ten requests); a move two LISTs, two GETs, a PUT
 /// and a look at the log. `advance` with a mark: a PUT and a LIST.

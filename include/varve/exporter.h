@@ -1,6 +1,6 @@
 // varve/exporter.h - metrics over HTTP: Prometheus text, JSON, and a page to look at.
 //
-// A library of its own, `varve::exporter`: who does not export does not link an HTTP server.
+// A library of its own, `varve::exporter`: a program that does not export does not link an HTTP server.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct ExporterOptions {
   /// 0: any that is free; `Exporter::port` tells which.
   std::uint16_t port = 0;
 
-  /// Connections at most. One more, and the oldest is closed: whoever holds many open and says nothing
+  /// Maximum number of connections. One more closes the oldest, so that a client with many idle connections
   /// keeps nobody out.
   std::uint32_t connections_max = 256;
 };

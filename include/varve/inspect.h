@@ -27,11 +27,13 @@ enum class ObjectRole : std::uint8_t {
   data,        ///< on the chain, with records or without
   seal,        ///< begins an epoch; kept for ever
   unfinished,  ///< behind the tail as it was seen: on its way, or cut off by the next open
-  in_void,     ///< cut off by a seal: never acknowledged, of no meaning
-  leftover,    ///< below the start: to be deleted
+  fenced_off,  ///< in the void (the range that a seal fenced off): never acknowledged, ignored
+  garbage,     ///< below the start: to be deleted
+  in_void [[deprecated("say fenced_off")]] = fenced_off,  // old spelling
+  leftover [[deprecated("say garbage")]] = garbage,       // old spelling
 };
 
-/// The field's name: "leftover".
+/// The field's name: "garbage".
 [[nodiscard]] std::string_view to_string(ObjectRole role) noexcept;
 
 /// An object in its place.
@@ -57,19 +59,19 @@ struct LogInfo {
   Offset durable_offset = 0;  ///< durable as the newest header claims; all when that closed the log
   std::uint64_t epoch = 0;
   std::uint32_t window = 0;
-  std::uint64_t objects = 0;      ///< in the chain, seals included, from the lowest live one on
-  std::uint64_t bytes = 0;        ///< of these
-  std::uint64_t cut_objects = 0;  ///< behind the tail: an `open` would void them
-  std::uint64_t cut_bytes = 0;
-  std::uint64_t leftover_objects = 0;  ///< below the start: deletions to be finished
-  std::uint64_t leftover_bytes = 0;
+  std::uint64_t objects = 0;            ///< in the chain, seals included, from the lowest live one on
+  std::uint64_t bytes = 0;              ///< of these
+  std::uint64_t truncated_objects = 0;  ///< the unfinished tail: the next `open` fences it off
+  std::uint64_t truncated_bytes = 0;
+  std::uint64_t garbage_objects = 0;  ///< below the start: deletions to be finished
+  std::uint64_t garbage_bytes = 0;
   std::vector<EpochInfo> epochs;  ///< those with live records, oldest first
   std::uint64_t lowest_live = 0;  ///< the seq of the oldest object that is needed
   std::uint64_t tail = 0;         ///< the seq of the next object
   /// The log is a mirror: it is not opened for writing before it is promoted.
   std::optional<MirroredLog> mirror = {};
-  /// A promotion has sealed the log: it goes on in what was a mirror of it.
-  bool retired = false;
+  /// A promotion has sealed the log. The log goes on in the place that was its mirror.
+  bool demoted = false;
   /// The objects with the highest seqs, in their order: at most 256.
   std::vector<PlacedObject> newest;
 };
@@ -83,7 +85,7 @@ Result<LogInfo> inspect(const LogAddress& log);
 
 /// How bad a finding is.
 enum class Severity : std::uint8_t {
-  note,     ///< expected after crashes: leftovers, an unfinished tail, a stale checkpoint
+  note,     ///< expected after crashes: garbage, an unfinished tail, a stale checkpoint
   warning,  ///< costs something: a damaged checkpoint, a foreign name under the log
   damage,   ///< data is lost or unreadable
 };
@@ -110,7 +112,7 @@ struct VerifyReport {
 /// Called now and then, from the calling thread, with what is done and what there is to do.
 using Progress = std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
 
-/// Reads everything: every header, record, checksum, chain link and leftover. Damage is reported,
+/// Reads everything: every header, record, checksum, chain link and garbage. Damage is reported,
 /// not an error; errors are those that kept it from looking.
 Result<VerifyReport> verify(const LogAddress& log, const Progress& progress = {});
 

@@ -86,18 +86,18 @@ struct WriterMetrics {
   Histogram batch_fill_percent;
 
   // Where an object's time went. Together: from a batch's first record to its acknowledgement.
-  Histogram queue_us;        ///< first append to upload: company, pacing, a full window (in whole ms)
-  Histogram compress_us;     ///< within that: being compressed, of objects where it was tried
-  Histogram upload_us;       ///< upload to stored, tries and waits between them included
-  Histogram order_wait_us;   ///< stored to durable: until all objects before it are stored
-  Histogram second_wait_us;  ///< with a second store: from there until that has it, too
-  Histogram callback_us;     ///< durable to told: callbacks of batches before it and its own
+  Histogram queue_us;         ///< first append to upload: company, pacing, a full window (in whole ms)
+  Histogram compress_us;      ///< within that: being compressed, of objects where it was tried
+  Histogram upload_us;        ///< upload to stored, tries and waits between them included
+  Histogram order_wait_us;    ///< stored to durable: until all objects before it are stored
+  Histogram standby_wait_us;  ///< with a standby: from then until the standby has it, too
+  Histogram callback_us;      ///< durable to told: callbacks of batches before it and its own
 
-  std::uint64_t cut_objects = 0;           ///< an unfinished tail of the writer before, cut off by `open`
-  std::uint64_t slowdowns = 0;             ///< how often the writer began to wait for its store
-  std::uint64_t times_alone = 0;           ///< how often it went on without its second store
-  StoreRequests requests;                  ///< by this writer, opening included
-  std::optional<StoreMetrics> store = {};  ///< unless the store does not tell; of all its users
+  std::uint64_t truncated_tail_objects = 0;  ///< an unfinished tail of the writer before, cut off by `open`
+  std::uint64_t slowdowns = 0;               ///< how often the writer began to wait for its store
+  std::uint64_t degradations = 0;            ///< how often it went on without its standby
+  StoreRequests requests;                    ///< by this writer, opening included
+  std::optional<StoreMetrics> store = {};    ///< unless the store does not tell; of all its users
 };
 
 /// What a reader has done since it was opened.
@@ -108,8 +108,8 @@ struct ReaderMetrics {
   std::uint64_t object_bytes = 0;
   std::uint64_t checksum_failures = 0;  ///< headers and records that were damaged when read
   std::uint64_t polls = 0;              ///< the tail was asked for more and had none
-  std::uint64_t looks = 0;              ///< something missing made it look at the whole log
-  StoreRequests requests;               ///< by this reader, opening included
+  std::uint64_t refreshes = 0;  ///< the state of the whole log was read again, since an object was missing
+  StoreRequests requests;       ///< by this reader, opening included
   std::optional<StoreMetrics> store = {};
 };
 
@@ -120,7 +120,7 @@ struct PointReaderMetrics {
   std::uint64_t failures = 0;           ///< reads that ended with an error
   std::uint64_t cache_hits = 0;         ///< a record's object was known already
   std::uint64_t searches = 0;           ///< it was not, and was searched for
-  std::uint64_t looks = 0;              ///< the whole log was looked at anew
+  std::uint64_t refreshes = 0;          ///< the state of the whole log was read again
   std::uint64_t checksum_failures = 0;  ///< headers, indexes and records that were damaged when read
   std::uint64_t cached_objects = 0;     ///< whose header is known now
   std::uint64_t cached_bytes = 0;       ///< what these headers and indexes take now

@@ -37,8 +37,8 @@ struct MirrorOptions {
   /// A checkpoint is written at the destination every so many objects, and when all is copied. At least 1.
   std::uint32_t checkpoint_every_objects = 128;
 
-  /// How long either store is asked again for one thing, while that fails in ways that may pass (a full or
-  /// denied destination among them). 0: for ever.
+  /// How long one request to either store is tried again after errors that may pass. A full destination, or
+  /// one that refuses, counts as such. 0: for ever.
   std::uint32_t give_up_ms = 0;
 };
 
@@ -59,7 +59,7 @@ struct MirrorStatus {
   std::uint64_t swept_objects = 0;
   std::uint64_t held_bytes = 0;  ///< on their way to the destination
   std::uint64_t retries = 0;
-  std::optional<Error> waiting_for = {};  ///< what either store complains of, while it is asked again
+  std::optional<Error> waiting_for = {};  ///< the newest error of either store, while it is tried again
 };
 
 /// All of it as JSON, in one line; the fields' names are those of `MirrorStatus`. `waiting_for` is null, or
@@ -109,7 +109,7 @@ struct PromoteOptions {
   std::optional<LogAddress> source = {};
 
   /// Without it: your word that what the source holds from this offset on is given up. Must be what
-  /// `Promotion::end_offset` says. With a source that was retired for another mirror: your word that the log
+  /// `Promotion::end_offset` says. With a source that was demoted for another mirror: your word that the log
   /// does not go on in that one. Must be the source's end.
   std::optional<Offset> accept_loss_after = {};
 
@@ -128,17 +128,17 @@ struct Promotion {
   Offset end_offset = 0;  ///< where the mirror ends, and writing goes on
   Offset source_end = 0;  ///< the source's end when it was seen last
   std::int64_t source_seen_unix_ms = 0;
-  bool retired = false;        ///< no mirror, but a log that goes on elsewhere
+  bool demoted = false;        ///< no mirror, but a log that goes on elsewhere
   bool source_sealed = false;  ///< and all of it copied: nothing is lost
   bool done = false;
 };
 
 /// What `promote` would do without the source, and what might be lost. Changes nothing.
-/// Errors: `invalid_argument` (neither a mirror nor retired), and those of an inspection.
+/// Errors: `invalid_argument` (neither a mirror nor demoted), and those of an inspection.
 Result<Promotion> plan_promotion(const LogAddress& mirror, const PromoteOptions& options = {});
 
 /// Makes a mirror a log of its own. Cut off anywhere, it can be called again. Errors: `out_of_range`: without
-/// the source, unless `accept_loss_after` is the mirror's end, or with one that was retired for another
+/// the source, unless `accept_loss_after` is the mirror's end, or with one that was demoted for another
 /// mirror, unless it is the source's; nothing was done, and the message says what may be lost. Otherwise
 /// those of `Mirror` and `Writer::open`.
 Result<Promotion> promote(const LogAddress& mirror, const PromoteOptions& options = {});

@@ -13,8 +13,8 @@
 namespace varve {
 
 struct PointReaderOptions {
-  /// What is kept of headers and indexes at most. An object whose records are read takes some 500 bytes and
-  /// 8 for each 64 KiB of records, and for each block; one that a search passed, 400. 0: nothing is kept.
+  /// Maximum memory for headers and indexes. An object whose records are read takes some 500 bytes, and 8 for
+  /// each 64 KiB of records and for each block. An object that a search passed takes 400. 0: no cache.
   std::size_t cache_bytes = std::size_t{4} << 20;
 
   /// How long `open`, or one `read`, asks the store again while that fails in ways that may pass. 0: for

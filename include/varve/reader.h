@@ -42,15 +42,15 @@ struct ReaderOptions {
   /// How many GETs are in flight at most. 1 to 256.
   std::uint32_t read_ahead_objects = 16;
 
-  /// While following: how long after finding nothing new the store is asked again. Grows by an eighth with
-  /// each time, so to an eighth of how long nothing has come, up to `poll_max_ms`; falls back as soon as
-  /// something comes. Each 1 to 60,000; a `poll_max_ms` below `poll_ms` counts as it. What that costs where
-  /// requests do: docs/operations.md, "Cost".
+  /// While following: the pause before the next poll of the store, after a poll that found nothing. The pause
+  /// grows by an eighth each time, up to `poll_max_ms`, and falls back when a record comes. So it is about an
+  /// eighth of the time without records. Each is 1 to 60,000; a `poll_max_ms` below `poll_ms` counts as
+  /// `poll_ms`. What polls cost: docs/operations.md, "Cost".
   std::uint32_t poll_ms = 100;
   std::uint32_t poll_max_ms = 1000;
 
-  /// How long the store is asked again for one thing, while that fails in ways that may pass, before
-  /// `open` or `next` says so. 0: for ever.
+  /// How long one request is tried again after errors that may pass. Then `open` or `next` returns the
+  /// error. 0: for ever.
   std::uint32_t give_up_ms = 60'000;
 };
 
@@ -78,8 +78,8 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
 
   /// The next record. Nothing at the tail, or after `stop`; with `follow` only after `stop` or when
-  /// `timeout` has passed (call again). Without `follow`, `timed_out` says the latter. To find out
-  /// whether a log goes on at all may overrun `timeout` by two seconds.
+  /// `timeout` has passed (call again). Without `follow`, `timed_out` says the latter. A check
+  /// whether the log goes on may overrun `timeout` by two seconds.
   ///
   /// Errors leave the reader where it is. `out_of_range`: the log was trimmed past this reader, or so much of
   /// it that nothing ties what follows to what was read; its range begins where reading may resume.
@@ -103,7 +103,7 @@ class Reader {
 
   /// Says that the log has grown: a follower that pauses between polls asks at once. For readers in a
   /// process that hears of it. (A `Writer` in the same process, on the same `Store` object, does it by
-  /// itself.) Any thread, any number of times; costs a request if it was not so.
+  /// itself.) Any thread, any number of times; costs a request if the log has not grown.
   void wake() noexcept;
 
   /// What it has done so far. Costs some microseconds and disturbs nobody.

@@ -13,10 +13,11 @@
 namespace varve {
 
 enum class RepairKind : std::uint8_t {
-  delete_leftovers,    ///< what a trim has left below the start, and what lies in voids
+  delete_garbage,      ///< what a trim has left below the start, and what lies in voids
   rebuild_checkpoint,  ///< missing, damaged or useless: openings are slow without it
   seal_past_hole,      ///< acknowledged records are lost near the end, so that no writer can open the log
   restart_cursor,      ///< a cursor is damaged, or another log's: its reader begins anew at the log's start
+  delete_leftovers [[deprecated("say delete_garbage")]] = delete_garbage,  // old spelling
 };
 
 /// The enumerator's name, as in `--json`.
@@ -24,7 +25,7 @@ enum class RepairKind : std::uint8_t {
 
 /// One thing to be done.
 struct RepairStep {
-  RepairKind kind = RepairKind::delete_leftovers;
+  RepairKind kind = RepairKind::delete_garbage;
   std::string what;         ///< for people
   bool needs_word = false;  ///< only done if `RepairOptions::seal_past_hole_at` names the offset
   bool done = false;
@@ -50,7 +51,7 @@ struct RepairOptions {
   /// first of `RepairPlan::lost`. Who writes at that moment is fenced.
   std::optional<Offset> seal_past_hole_at = {};
 
-  /// How long the store is asked again for one thing, while that fails in ways that may pass. 0: for ever.
+  /// How long one request is tried again after errors that may pass. 0: for ever.
   std::uint32_t give_up_ms = 60'000;
 };
 

@@ -13,7 +13,7 @@
 
 namespace varve {
 
-/// What a cursor means whose owner has not moved it for long.
+/// How to treat a cursor that has not moved for a long time.
 enum class IdleCursors : std::uint8_t {
   hold,    ///< as much as any other: the log grows until it is moved or removed
   ignore,  ///< nothing, until it is moved again; its owner will be told what it missed
@@ -24,9 +24,9 @@ enum class IdleCursors : std::uint8_t {
 ///
 /// `max_age_ms` and `max_bytes` are limits: what is beyond either may go. `to_cursors` without a limit
 /// lets go of what all cursors are done with, and of nothing while there is none. Whatever is set, **no
-/// record goes that a cursor still needs**, but for `idle_cursors`. What a cursor needs that cannot be relied
-/// on
-/// (`Cursor::problem`) nobody knows: it holds everything, until it is removed.
+/// record goes that a cursor still needs**, but for `idle_cursors`. A cursor that
+/// cannot be relied on (`Cursor::problem`) holds everything until it is removed, since nobody knows what it
+/// needs.
 ///
 /// Objects go whole, so a little more is kept than the limits say; never less.
 struct RetentionPolicy {
@@ -57,7 +57,7 @@ enum class RetentionRule : std::uint8_t {
 /// The enumerator's name, as in `--json`.
 [[nodiscard]] std::string_view to_string(RetentionRule rule) noexcept;
 
-/// What a policy comes to for a log as it is now.
+/// The effect of a policy on a log as it is now.
 struct RetentionPlan {
   OffsetRange records;        ///< those in the log
   Offset let_go_below = 0;    ///< by the policy; at most the end
@@ -91,15 +91,15 @@ struct RetentionOptions {
   /// `retain` without a writer: take the log over even from a writer that has not closed it.
   bool take_over = false;
 
-  /// How long the store is asked again for one thing, while that fails in ways that may pass. 0: for ever.
+  /// How long one request is tried again after errors that may pass. 0: for ever.
   std::uint32_t give_up_ms = 60'000;
 
   TrimOptions trim = {};
 };
 
-/// Looks what `policy` would let go, and why; changes nothing. Reads a few headers and, for sizes, the
-/// listing of the log (a LIST per 1000 objects), never its records.
-/// Errors: `invalid_argument`, and as `Reader::open` and `Cursors::list`.
+/// Finds out which records `policy` lets go, and why. Changes nothing. Reads a few headers and, for sizes,
+/// the listing of the log (a LIST per 1000 objects), never its records. Errors: `invalid_argument`, and as
+/// `Reader::open` and `Cursors::list`.
 Result<RetentionPlan> plan_retention(const LogAddress& log, const RetentionPolicy& policy,
                                      const RetentionOptions& options = {});
 

@@ -106,6 +106,22 @@ void varve_log_free(varve_log* log);
 
 typedef struct varve_writer varve_writer;
 
+/* One field under its name and the name that it had before. The old one goes with the next version. C99 has
+ * no anonymous unions; compilers know them as an extension. */
+#if defined(__GNUC__)
+#define VARVE_TWO_NAMES(now, before) \
+  __extension__ union {              \
+    now;                             \
+    before;                          \
+  }
+#else
+#define VARVE_TWO_NAMES(now, before) \
+  union {                            \
+    now;                             \
+    before;                          \
+  }
+#endif
+
 /* How batches are compressed; what each means: varve/writer.h. */
 typedef enum varve_compression {
   VARVE_UNCOMPRESSED = 0,
@@ -128,11 +144,15 @@ typedef struct varve_writer_options {
   bool must_exist;
   varve_compression compression;
   int32_t compression_level; /* with VARVE_ZSTD: -7 to 19; 0: its usual */
-  /* A second place: nothing is acknowledged before it is in both (WriterOptions::second). NULL: none. Used by
-   * varve_writer_open alone; may be freed after it. */
-  const varve_log* second;
-  bool goes_on_without_second; /* while that is away: acknowledges what the first has */
-  uint32_t second_patience_ms; /* before it does */
+  /* A standby for the log: a record is acknowledged when both have it (WriterOptions::standby). NULL:
+   * none. Only varve_writer_open uses it; it may be freed after that. */
+  VARVE_TWO_NAMES(const varve_log* standby, const varve_log* second); /* old spelling: second */
+  /* While the standby does not work: acknowledge what the first store has. False: wait. */
+  VARVE_TWO_NAMES(bool degrades_on_standby_loss,
+                  bool goes_on_without_second); /* old spelling: goes_on_without_second */
+  /* How long to wait for a standby that makes no progress, before that. */
+  VARVE_TWO_NAMES(uint32_t standby_patience_ms,
+                  uint32_t second_patience_ms); /* old spelling: second_patience_ms */
 } varve_writer_options;
 
 /* Sets all to the defaults (varve/writer.h). `struct_bytes` is `sizeof *options`. */
@@ -202,8 +222,8 @@ varve_code varve_writer_failure(varve_writer* writer, varve_error** error);
  * freed. */
 varve_code varve_writer_close(varve_writer* writer, uint64_t timeout_ms, varve_error** error);
 
-/* Closes with a second's patience if it is open. All callbacks have run when it returns; but in a callback of
- * this writer it does not wait, and those that are due come later. */
+/* Closes if it is open, and waits up to one second for that. All callbacks have run when it returns; but in a
+ * callback of this writer it does not wait, and those that are due come later. */
 void varve_writer_free(varve_writer* writer);
 
 /* Reading. */

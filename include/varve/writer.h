@@ -22,7 +22,7 @@
 
 namespace varve {
 
-/// The largest record, in bytes (64 MiB). The smallest has none.
+/// The largest record, in bytes (64 MiB). The smallest record is empty.
 inline constexpr std::size_t max_record_bytes = std::size_t{64} << 20;
 
 /// How a writer compresses batches before it uploads them. Each object says how it is; readers need not be
@@ -37,11 +37,15 @@ enum class Compression : std::uint8_t {
 /// The enumerator's name: "adaptive".
 [[nodiscard]] std::string_view to_string(Compression compression) noexcept;
 
-/// What a writer with a second store does while that is away.
-enum class WhenSecondIsAway : std::uint8_t {
-  stop,   ///< nothing is acknowledged that is not in both: appends wait, and end by `give_up_ms`
-  go_on,  ///< acknowledges what is in the first alone, and says so, until the second has all again
+/// What a writer with a standby does while the standby does not work.
+enum class OnStandbyLoss : std::uint8_t {
+  wait,     ///< acknowledges only what both stores have: appends wait, and the writer ends after `give_up_ms`
+  degrade,  ///< acknowledges what the first store has, and reports it, until the standby has caught up
+  stop [[deprecated("say wait")]] = wait,         // old spelling
+  go_on [[deprecated("say degrade")]] = degrade,  // old spelling
 };
+
+using WhenSecondIsAway [[deprecated("say OnStandbyLoss")]] = OnStandbyLoss;  // old spelling
 
 /// How a writer collects, uploads, waits and gives up. The defaults suit S3.
 struct WriterOptions {
@@ -82,32 +86,33 @@ struct WriterOptions {
   /// With `zstd`, how thorough: -7 (fast) to 19. 0: zstd's usual, 3. With others it means nothing.
   int compression_level = 0;
 
-  /// How long one object's upload is tried before the writer gives up for good. 0: for ever. As long a second
-  /// may make no progress under `stop`.
+  /// How long one object's upload is tried before the writer ends. 0: for ever. With `OnStandbyLoss::wait`
+  /// the same limit holds for a standby that makes no progress.
   std::uint32_t give_up_ms = 120'000;
 
-  /// How long `Writer::open` tries, what the second has to catch up with included. 0: for ever.
+  /// How long `Writer::open` tries. This includes the time that the standby needs to catch up. 0: for ever.
   std::uint32_t open_timeout_ms = 60'000;
 
   /// A checkpoint (a hint that makes opening fast; one PUT) is written every so many objects, and
   /// at `close`. 0: only at `close`.
   std::uint32_t checkpoint_every_objects = 512;
 
-  /// A second place for the log: nothing is acknowledged before it is in both. The second holds a mirror
-  /// (docs/protocol.md, Two stores), in another store if it is to help: an empty place, or a mirror of this
-  /// log. If the first is lost, `promote` the second: nothing acknowledged is missing there. The first
-  /// decides who owns the log. Every writer of the log needs this option, or the second falls behind.
-  /// Costs a PUT a batch more, its latency on top of the first's, a thread, and no GET.
-  std::optional<LogAddress> second = {};
+  /// A standby for the log. A record is acknowledged when both stores have it. The standby holds a
+  /// mirror of the log (docs/protocol.md, Standby). The place must be empty, or hold a mirror of this log. It
+  /// should be in another store, so that it outlives the first. If the first is lost, `promote` the standby:
+  /// it has all acknowledged records. The first store alone decides who owns the log. Every writer of the log
+  /// needs this option; a writer without it leaves the standby behind. Costs per batch: one more PUT, no GET,
+  /// and the standby's latency after the first's. Also one thread.
+  std::optional<LogAddress> standby = {};
 
-  /// While the second does not answer, is full, or refuses. What is no mirror of this log, or was promoted,
-  /// is not away: it ends the writer (`foreign`, `fenced`), or keeps it from opening.
-  WhenSecondIsAway when_second_is_away = WhenSecondIsAway::stop;
+  /// What to do while the standby does not answer, is full, or refuses. A standby that was promoted, or that
+  /// is no mirror of this log, is another matter: the writer ends or does not open (`fenced`, `foreign`).
+  OnStandbyLoss on_standby_loss = OnStandbyLoss::wait;
 
-  /// With `go_on`: how long an object waits for a second that makes no progress, before the writer goes on
-  /// with the first alone. 1 to 3,600,000. Memory: the second's uploads then have buffers of their own, at
-  /// most 256 MiB or `buffered_bytes_max`, whichever is less.
-  std::uint32_t second_patience_ms = 10'000;
+  /// With `degrade`: how long an object waits for a standby that makes no progress. After that the writer
+  /// goes on with the first store alone. 1 to 3,600,000. Memory: uploads to the standby then have their own
+  /// buffers, at most 256 MiB or `buffered_bytes_max`, whichever is less.
+  std::uint32_t standby_patience_ms = 10'000;
 
   /// Fail with `not_found` instead of creating a log that does not exist.
   bool must_exist = false;
@@ -199,22 +204,24 @@ struct TrimOptions {
   std::uint32_t timeout_ms = 60'000;
 };
 
-/// How far a writer's second store is.
-struct SecondStatus {
+/// How far a writer's standby is.
+struct StandbyStatus {
   std::string name;           ///< the store and the log's path in it
-  Offset durable_offset = 0;  ///< every record below is in the second
-  /// Under `go_on`: what the first alone has is acknowledged, since then; and until all of it is in the
-  /// second.
-  bool first_alone = false;
-  std::int64_t first_alone_since_unix_ms = 0;
-  std::uint64_t records_in_first_alone = 0;  ///< acknowledged, and not known to be in the second
-  std::optional<Error> waiting_for = {};     ///< what the second complains of
+  Offset durable_offset = 0;  ///< the standby has every record below
+  /// The writer acknowledged records that the standby does not have. True until the standby has them all.
+  /// Only with `degrade`.
+  bool degraded = false;
+  std::int64_t degraded_since_unix_ms = 0;
+  std::uint64_t unreplicated_records = 0;  ///< acknowledged, and not known to be in the standby
+  std::optional<Error> waiting_for = {};   ///< the newest error of the standby
 };
+
+using SecondStatus [[deprecated("say StandbyStatus")]] = StandbyStatus;  // old spelling
 
 /// The state of a writer, a consistent-enough snapshot for people and dashboards.
 struct WriterStatus {
   Offset start_offset = 0;
-  Offset durable_offset = 0;  ///< every record below is acknowledged: in both stores if there are two
+  Offset durable_offset = 0;  ///< every record below is acknowledged; with a standby, both stores have it
   Offset end_offset = 0;      ///< the next record's offset
   std::uint64_t epoch = 0;
   std::uint32_t window = 0;
@@ -222,11 +229,11 @@ struct WriterStatus {
   std::uint64_t buffered_bytes = 0;
   std::uint64_t objects_acknowledged = 0;
   std::uint64_t put_retries = 0;
-  /// The oldest upload failed at least once and is tried again, or has had no answer for seconds; or the
-  /// second has made no progress for seconds.
+  /// The oldest upload failed and is tried again, or it has had no answer for seconds, or the standby has
+  /// made no progress for seconds.
   bool waiting_for_store = false;
-  std::optional<SecondStatus> second = {};  ///< with `WriterOptions::second`
-  std::optional<Error> failure = {};        ///< why the writer ended: fenced, gave up, corruption, closed
+  std::optional<StandbyStatus> standby = {};  ///< with `WriterOptions::standby`
+  std::optional<Error> failure = {};          ///< why the writer ended: fenced, gave up, corruption, closed
 };
 
 /// The one writer of a log. Opening takes the log over: the writer before it, wherever it runs,
@@ -250,15 +257,16 @@ class Writer {
   /// Recovers the log and takes it over; creates it if there is none. Blocks.
   /// Errors: `invalid_argument`, `fenced` (another opener won), `corruption` (acknowledged data is
   /// missing or damaged; the message names it), `foreign`, `unsupported`, `denied`, `unavailable`,
-  /// `timed_out`, `not_found` (with `must_exist`). Of a second store, which is looked at before anybody is
-  /// fenced: `foreign` (it holds another log), `fenced` (a log of its own), `out_of_range` (the first was
-  /// trimmed past it), and under `stop`: `unavailable`, `timed_out` (it has not caught up yet).
+  /// `timed_out`, `not_found` (with `must_exist`).
+  /// The standby is checked before any writer is fenced. Its errors: `foreign` (it holds another log),
+  /// `fenced` (it is a log of its own), `out_of_range` (the first was trimmed past its end), and with `wait`
+  /// also `unavailable` and `timed_out` (it has not caught up yet).
   static Result<std::unique_ptr<Writer>> open(LogAddress log, const WriterOptions& options = {});
 
-  /// Closes with a second's patience, then waits for the callbacks that run still; call `close` to know how
-  /// it went. No other call may run, and no reservation be open: one that is open still when the second is
-  /// over ends the process with a message. In a callback of this writer it does not wait: the writer ends by
-  /// itself, and callbacks that are due still come after the destructor has returned.
+  /// Closes, and waits up to one second for that, then waits for callbacks that still run. Call `close` to
+  /// know how it went. No other call may run, and no reservation may be open. A reservation that is still
+  /// open after that time ends the process with a message. In a callback of this writer the destructor does
+  /// not wait: the writer ends by itself, and callbacks that are due come after the destructor has returned.
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;

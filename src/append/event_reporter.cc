@@ -10,8 +10,8 @@ std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {
     case EventKind::sealed:
       return "sealed";
-    case EventKind::cut_tail:
-      return "cut_tail";
+    case EventKind::truncated_tail:
+      return "truncated_tail";
     case EventKind::opened:
       return "opened";
     case EventKind::slowed_down:
@@ -20,10 +20,10 @@ std::string_view to_string(EventKind kind) noexcept {
       return "recovered";
     case EventKind::trimmed:
       return "trimmed";
-    case EventKind::second_away:
-      return "second_away";
-    case EventKind::second_back:
-      return "second_back";
+    case EventKind::standby_lost:
+      return "standby_lost";
+    case EventKind::standby_caught_up:
+      return "standby_caught_up";
     case EventKind::fenced:
       return "fenced";
     case EventKind::gave_up:
@@ -61,11 +61,11 @@ void EventReporter::opened(const protocol::Ownership& ownership) {
        ownership.seal.seq == 0
            ? std::string("made a new log")
            : fmt::format("took the log over: epoch {} begins at offset {}", epoch_, next));
-  if (ownership.cut_objects > 0) {
-    tell(EventKind::cut_tail, next,
+  if (ownership.truncated_objects > 0) {
+    tell(EventKind::truncated_tail, next,
          fmt::format("cut {} object(s) off behind offset {}: the writer before never acknowledged them",
-                     ownership.cut_objects, next),
-         {}, ownership.cut_objects);
+                     ownership.truncated_objects, next),
+         {}, ownership.truncated_objects);
   }
   tell(EventKind::opened, next, fmt::format("the next record is offset {}", next));
 }
@@ -108,13 +108,13 @@ void EventReporter::observe_standby(const protocol::WriterCore& core) {
   const std::string& name = core.replicas().name(0);
   const Offset durable = core.replicas().committed_offset();
   if (degraded_) {
-    tell(EventKind::second_away, durable,
+    tell(EventKind::standby_lost, durable,
          fmt::format("goes on without the standby; {} has what is below offset {}: {}", name,
                      standby.durable_offset,
                      standby.waiting_for ? standby.waiting_for->message() : "it makes no progress"),
          standby.waiting_for);
   } else {
-    tell(EventKind::second_back, durable,
+    tell(EventKind::standby_caught_up, durable,
          fmt::format("everything is in both stores again; the standby, {}, has caught up", name));
   }
 }

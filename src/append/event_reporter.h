@@ -17,11 +17,11 @@ class EventReporter {
   EventReporter(EventCallback callback, std::string log)
       : callback_(std::move(callback)), log_(std::move(log)) {}
 
-  /// `sealed`, `cut_tail`, `opened`.
+  /// `sealed`, `truncated_tail`, `opened`.
   void opened(const protocol::Ownership& ownership);
 
   /// What changed since the last call: `slowed_down`, `recovered`, `trimmed`, and of a standby, if there is
-  /// one, `second_away` and `second_back`. True: the writer has just slowed down.
+  /// one, `standby_lost` and `standby_caught_up`. True: the writer has just slowed down.
   bool observe(const protocol::WriterCore& core);
 
   /// The last event; once.

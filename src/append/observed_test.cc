@@ -45,7 +45,7 @@ TEST(WriterMetrics, CountWhatIsAcknowledgedAndWhereTheTimeWent) {
   for (const Histogram* stage : {&metrics.upload_us, &metrics.order_wait_us}) {
     EXPECT_EQ(stage->count(), data_objects);
   }
-  EXPECT_EQ(metrics.cut_objects, 0);
+  EXPECT_EQ(metrics.truncated_tail_objects, 0);
 }
 
 TEST(WriterMetrics, CountRequestsTheOpeningIncluded) {
@@ -156,9 +156,9 @@ TEST(WriterEvents, AnUnfinishedTailIsCutOffAloud) {
   Recorder witness;
   auto writer = Writer::open(log, {.on_event = witness.callback()});
   if (!writer) GTEST_FAIL() << writer.error().message();
-  EXPECT_THAT(witness.kinds(), ElementsAre(EventKind::sealed, EventKind::cut_tail, EventKind::opened));
-  EXPECT_EQ(witness.wait_for(EventKind::cut_tail).objects, 1);
-  EXPECT_EQ((*writer)->metrics().cut_objects, 1);
+  EXPECT_THAT(witness.kinds(), ElementsAre(EventKind::sealed, EventKind::truncated_tail, EventKind::opened));
+  EXPECT_EQ(witness.wait_for(EventKind::truncated_tail).objects, 1);
+  EXPECT_EQ((*writer)->metrics().truncated_tail_objects, 1);
 }
 
 }  // namespace

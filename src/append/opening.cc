@@ -75,12 +75,12 @@ Result<void> check(const WriterOptions& options) {
   if (const auto error = out_of_bounds("put_burst", options.put_burst, 1.0, 1e9)) return *error;
   if (const auto error = out_of_bounds("puts_per_second", options.puts_per_second.value_or(0), 0.0, 1e9))
     return *error;
-  if (const auto error = out_of_bounds("second_patience_ms", options.second_patience_ms, 1U, 3'600'000U)) {
+  if (const auto error = out_of_bounds("standby_patience_ms", options.standby_patience_ms, 1U, 3'600'000U)) {
     return *error;
   }
-  if (options.second) {
-    if (const auto there = log::check_store(*options.second); !there)
-      return there.error().with_context("WriterOptions::second");
+  if (options.standby) {
+    if (const auto there = log::check_store(*options.standby); !there)
+      return there.error().with_context("WriterOptions::standby");
   }
   if (const auto error =
           out_of_bounds("buffered_bytes_max", options.buffered_bytes_max, options.batch_bytes, SIZE_MAX)) {

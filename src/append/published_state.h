@@ -12,7 +12,7 @@ namespace varve::append {
 /// Thread-safe.
 class PublishedState {
  public:
-  explicit PublishedState(std::uint64_t cut_objects) : cut_objects_(cut_objects) {}
+  explicit PublishedState(std::uint64_t truncated_objects) : truncated_objects_(truncated_objects) {}
 
   void set(WriterStatus status, std::uint64_t degradations) {
     const std::lock_guard lock(mutex_);
@@ -26,12 +26,12 @@ class PublishedState {
   }
   void fill(WriterMetrics& metrics) const {
     const std::lock_guard lock(mutex_);
-    metrics.cut_objects = cut_objects_;
-    metrics.times_alone = degradations_;
+    metrics.truncated_tail_objects = truncated_objects_;
+    metrics.degradations = degradations_;
   }
 
  private:
-  const std::uint64_t cut_objects_;
+  const std::uint64_t truncated_objects_;
   mutable std::mutex mutex_;
   WriterStatus status_;
   std::uint64_t degradations_ = 0;

@@ -58,7 +58,7 @@ UploadLoop::UploadLoop(log::LogStore log_store, const protocol::Ownership& owner
                                                             ownership.next.offset, metrics_,
                                                             [events = events_] { events->nudge(); })),
       standby_(std::move(standby)),
-      state_(ownership.cut_objects),
+      state_(ownership.truncated_objects),
       acknowledger_(std::make_shared<Acknowledger>(pool_, &metrics_,
                                                    log::AppendNotifier::of(log_store_.address()),
                                                    [events = events_] { events->nudge(); })) {
@@ -389,12 +389,12 @@ void UploadLoop::publish() {
   status.waiting_for_store = appender.waiting_for_store() || replicas.stalled();
   if (!replicas.empty()) {
     const protocol::ReplicaStatus replica = replicas.status(0);
-    status.second = {.name = replicas.name(0),
-                     .durable_offset = replica.durable_offset,
-                     .first_alone = replica.degraded,
-                     .first_alone_since_unix_ms = replica.degraded_since_unix_ms,
-                     .records_in_first_alone = replica.unreplicated_records,
-                     .waiting_for = replica.waiting_for};
+    status.standby = {.name = replicas.name(0),
+                      .durable_offset = replica.durable_offset,
+                      .degraded = replica.degraded,
+                      .degraded_since_unix_ms = replica.degraded_since_unix_ms,
+                      .unreplicated_records = replica.unreplicated_records,
+                      .waiting_for = replica.waiting_for};
   }
   state_.set(std::move(status), replicas.degradations());
 }

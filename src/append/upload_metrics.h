@@ -59,7 +59,7 @@ class alignas(cache_line_bytes) UploadMetrics {
     stored(timeline);
     const auto now = base::now();
     order_wait_.record_span(timeline.ordered.value_or(now) - *timeline.stored);
-    if (timeline.ordered) second_wait_.record_span(now - *timeline.ordered);
+    if (timeline.ordered) standby_wait_.record_span(now - *timeline.ordered);
     records_.add(records);
     record_bytes_.add(record_bytes);
     objects_.add();
@@ -88,7 +88,7 @@ class alignas(cache_line_bytes) UploadMetrics {
     metrics.lz4_objects = lz4_objects_.value();
     metrics.zstd_objects = zstd_objects_.value();
     metrics.order_wait_us = order_wait_.snapshot();
-    metrics.second_wait_us = second_wait_.snapshot();
+    metrics.standby_wait_us = standby_wait_.snapshot();
     metrics.callback_us = callback_.snapshot();
     metrics.slowdowns = slowdowns_.value();
   }
@@ -107,7 +107,7 @@ class alignas(cache_line_bytes) UploadMetrics {
   base::LatencyRecorder compress_;
   base::LatencyRecorder upload_;
   base::LatencyRecorder order_wait_;
-  base::LatencyRecorder second_wait_;
+  base::LatencyRecorder standby_wait_;
   // The acknowledger's, apart from the pilot's.
   alignas(cache_line_bytes) base::LatencyRecorder callback_;
 };

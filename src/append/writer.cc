@@ -18,8 +18,8 @@ namespace {
 constexpr double priced_puts_per_second = 100;
 
 protocol::SinkOptions standby_options(const WriterOptions& options) {
-  const bool goes_on = options.when_second_is_away == WhenSecondIsAway::go_on;
-  return {.degrades = goes_on, .patience_ms = goes_on ? options.second_patience_ms : options.give_up_ms};
+  const bool goes_on = options.on_standby_loss == OnStandbyLoss::degrade;
+  return {.degrades = goes_on, .patience_ms = goes_on ? options.standby_patience_ms : options.give_up_ms};
 }
 
 append::UploadLoopOptions upload_loop_options(const WriterOptions& options, const Store& store,
@@ -224,7 +224,7 @@ Result<std::unique_ptr<Writer>> Writer::open(LogAddress log, const WriterOptions
     log::LogStore log_store(std::move(log));
     const auto deadline = log::LogStore::after(options.open_timeout_ms);
     std::unique_ptr<append::Standby> second;
-    if (options.second) {
+    if (options.standby) {
       auto opened = append::open_standby(log_store, options, deadline);
       if (!opened) return opened.error().with_context("opening " + log_store.name_of_log());
       second = *std::move(opened);

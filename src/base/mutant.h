@@ -63,15 +63,15 @@ enum class Mutant : std::uint8_t {
   promoted_without_rest,      ///< a promotion does not copy what is left at the source
   promoted_unverified,        ///< a promotion does not look whether every place is there
   unreadable_is_absent,       ///< what can't be read counts as what is not there
-  // Two stores.
-  second_not_awaited,    ///< acknowledges what the first store has
-  second_taken_counts,   ///< what was sent to the second counts as stored there
-  second_out_of_order,   ///< of several that come to be in both, the newest is acknowledged first
-  rejoins_early,         ///< is said to be in both again before all that was acknowledged is
-  alone_in_silence,      ///< goes on with the first alone, and says nothing
-  promoted_ignored,      ///< a second that was promoted counts as one that is away
-  trims_past_second,     ///< deletes at the first what the second has yet to copy
-  second_keeps_buffers,  ///< while the second is away, what it has yet to store fills the writer's buffers
+  // A standby.
+  standby_not_awaited,    ///< acknowledges what the first store has
+  standby_taken_counts,   ///< what was sent to the standby counts as stored there
+  standby_out_of_order,   ///< of several that come to be in both, the newest is acknowledged first
+  rejoins_early,          ///< is said to be in both again before all that was acknowledged is
+  alone_in_silence,       ///< goes on with the first alone, and says nothing
+  promoted_ignored,       ///< a second that was promoted counts as one that is away
+  trims_past_standby,     ///< deletes at the first what the standby has yet to copy
+  standby_keeps_buffers,  ///< while the standby is away, what it has yet to store fills the writer's buffers
   // Sweeping, searching, following.
   seals_swept,          ///< seals are deleted like anything else
   lowest_live_swept,    ///< deletes the lowest live object, too

@@ -14,6 +14,7 @@
 
 #include "base/recorder.h"
 #include "exporter/families.h"
+#include "exporter/old_names.h"
 #include "object_store/descriptor.h"
 
 namespace varve::exporter {
@@ -104,10 +105,10 @@ TEST(Exporter, ShowsAWriterAndItsLogFromOutside) {
         "varve_requests_total{log=\"mem://exporter-test/log\",by=\"writer\",request=\"put\"} 2\n"}) {
     EXPECT_THAT(metrics, HasSubstr(line));
   }
-  // The first look is under way on its own thread.
+  // The first inspection is under way on its own thread.
   nlohmann::json state;
   do state = state_of(*exporter);
-  while (state["logs"][0]["state"]["looks"] == 0);
+  while (state["logs"][0]["state"]["inspections"] == 0);
   const auto& info = state["logs"][0]["state"]["info"];
   EXPECT_EQ(info["end_offset"], 1);
   EXPECT_EQ(info["newest"][0]["role"], "seal");
@@ -119,15 +120,56 @@ TEST(Exporter, ShowsAWriterAndItsLogFromOutside) {
               HasSubstr("varve_log_end_offset{log=\"mem://exporter-test/log\"} 1\n"));
 }
 
+// For one version, what was renamed has its old name too; and the renamed ones are those that exist.
+TEST(Exporter, TellsMetricsByTheirOldNamesToo) {
+  const std::string names[] = {"mem://exporter-renamed/log", "mem://exporter-renamed-standby/log"};
+  const LogAddress log = resolve(names[0]).value();
+  auto writer = Writer::open(log, {.standby = resolve(names[1]).value()}).value();
+  const std::string record = "record";
+  ASSERT_TRUE(writer->append(std::as_bytes(std::span(record))));
+  ASSERT_TRUE(writer->flush());
+  auto reader = Reader::open(log).value();
+  auto points = PointReader::open(log).value();
+  const auto exporter = started();
+  exporter->watch(names[0], *writer);
+  exporter->watch(names[0], *reader);
+  exporter->watch(names[0], *points);
+  exporter->watch(names[0], log, 3'600'000);
+  nlohmann::json state;
+  do state = state_of(*exporter);
+  while (state["logs"][0]["state"]["inspections"] == 0);
+
+  const std::string metrics = ask(*exporter, "GET /metrics");
+  for (const auto& [now, before] : renamed_families()) {
+    EXPECT_THAT(metrics, HasSubstr(std::string("# TYPE ") + now + " "));
+    EXPECT_THAT(metrics, HasSubstr(std::string("# TYPE ") + before + " "));
+  }
+  const char* old = "varve_writer_second_durable_offset{log=";  // old spelling
+  EXPECT_THAT(metrics, HasSubstr(old + std::string("\"mem://exporter-renamed/log\",by=\"writer\"} 1\n")));
+  const auto& of_writer = state["writers"][0]["state"];
+  EXPECT_EQ(of_writer["standby"]["durable_offset"], 1);
+  EXPECT_EQ(of_writer["second"]["durable_offset"], 1);
+  EXPECT_EQ(of_writer["second"]["records_in_first_alone"], 0);  // old spelling
+  EXPECT_EQ(of_writer["second"]["times_alone"], 0);             // old spelling
+  EXPECT_EQ(of_writer["cut_objects"], 0);                       // old spelling
+  const auto& of_points = state["point_readers"][0]["state"];
+  EXPECT_EQ(of_points["looks"], of_points["refreshes"]);           // old spelling
+  EXPECT_EQ(state["logs"][0]["state"]["looks"], 1);                // old spelling
+  EXPECT_EQ(state["logs"][0]["state"]["looks_failed"], 0);         // old spelling
+  EXPECT_EQ(state["logs"][0]["state"]["info"]["cut_objects"], 0);  // old spelling
+  EXPECT_EQ(state["logs"][0]["state"]["info"]["retired"], false);  // old spelling
+}
+
 TEST(Exporter, ALogThatIsNotThereIsAnErrorToShowNotAReasonToEnd) {
   const auto exporter = started();
   exporter->watch("nothing", resolve("mem://exporter-nothing/log").value(), 3'600'000);
   nlohmann::json state;
   do state = state_of(*exporter);
-  while (state["logs"][0]["state"]["looks"] == 0);
+  while (state["logs"][0]["state"]["inspections"] == 0);
   EXPECT_EQ(state["logs"][0]["state"]["error"]["code"], "not_found");
   EXPECT_TRUE(state["logs"][0]["state"]["info"].is_null());
-  EXPECT_THAT(ask(*exporter, "GET /metrics"), HasSubstr("varve_looks_failed_total{log=\"nothing\"} 1\n"));
+  EXPECT_THAT(ask(*exporter, "GET /metrics"),
+              HasSubstr("varve_inspections_failed_total{log=\"nothing\"} 1\n"));
 }
 
 TEST(Exporter, ServesThePageWithNothingFromElsewhere) {

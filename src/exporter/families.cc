@@ -3,6 +3,8 @@
 #include <limits>
 #include <utility>
 
+#include "exporter/old_names.h"
+
 namespace varve::exporter {
 
 using prometheus::ClientMetric;
@@ -45,6 +47,13 @@ void Families::histogram(const std::string& name, const std::string& help, const
 }
 
 std::vector<MetricFamily> Families::take() {
+  for (const auto& [now, before] : renamed_families()) {
+    const auto found = families_.find(now);
+    if (found == families_.end()) continue;
+    MetricFamily copy = found->second;
+    copy.name = before;
+    families_.emplace(before, std::move(copy));
+  }
   std::vector<MetricFamily> all;
   for (auto& [name, family] : families_) all.push_back(std::move(family));
   families_.clear();

@@ -22,6 +22,7 @@ class Families {
   void histogram(const std::string& name, const std::string& help, const Histogram& values, double per_unit,
                  const Labels& labels);
 
+  /// All of it, and the renamed families under their old names as well.
   [[nodiscard]] std::vector<prometheus::MetricFamily> take();
 
  private:

@@ -9,11 +9,11 @@
 namespace varve::exporter {
 
 void look(const LogAddress& log, LogView& view) {
-  ++view.looks;
+  ++view.inspections;
   view.error.reset();
   Result<LogInfo> info = inspect(log);
   if (!info) {
-    ++view.looks_failed;
+    ++view.inspections_failed;
     view.error = info.error();
     return;
   }
@@ -24,7 +24,7 @@ void look(const LogAddress& log, LogView& view) {
   if (listed) {
     view.cursors = *std::move(listed);
   } else {
-    ++view.looks_failed;
+    ++view.inspections_failed;
     view.error = listed.error();
   }
 }

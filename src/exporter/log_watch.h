@@ -19,8 +19,8 @@ struct LogView {
   std::optional<LogInfo> info = {};  ///< the latest; older than `error` if both are there
   std::vector<Cursor> cursors = {};
   std::int64_t seen_unix_ms = 0;  ///< when `info` was true
-  std::uint64_t looks = 0;
-  std::uint64_t looks_failed = 0;
+  std::uint64_t inspections = 0;
+  std::uint64_t inspections_failed = 0;
   std::optional<Error> error = {};  ///< why the last look failed
 };
 

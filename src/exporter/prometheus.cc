@@ -99,8 +99,8 @@ void add_writer(Families& families, const std::string& log, const WriterStatus& 
   counter("varve_writer_object_bytes_total", "Bytes of these.", metrics.object_bytes);
   counter("varve_writer_lz4_objects_total", "Of these, compressed with LZ4.", metrics.lz4_objects);
   counter("varve_writer_zstd_objects_total", "Of these, compressed with zstd.", metrics.zstd_objects);
-  counter("varve_writer_cut_objects_total", "Objects of an unfinished tail that opening cut off.",
-          metrics.cut_objects);
+  counter("varve_writer_truncated_tail_objects_total", "Objects of an unfinished tail that opening cut off.",
+          metrics.truncated_tail_objects);
   counter("varve_writer_slowdowns_total", "How often it began to wait for the store.", metrics.slowdowns);
   families.histogram("varve_writer_batch_fill_ratio", "How full batches were.", metrics.batch_fill_percent,
                      100, labels);
@@ -109,17 +109,17 @@ void add_writer(Families& families, const std::string& log, const WriterStatus& 
   seconds("varve_writer_upload_seconds", "From the upload to stored.", metrics.upload_us);
   seconds("varve_writer_order_wait_seconds", "From stored to durable.", metrics.order_wait_us);
   seconds("varve_writer_callback_seconds", "From durable to told.", metrics.callback_us);
-  if (status.second) {
-    gauge("varve_writer_second_durable_offset", "Every record below is in the second store.",
-          number(status.second->durable_offset));
-    gauge("varve_writer_first_alone", "1 while what the first store alone has is acknowledged.",
-          status.second->first_alone ? 1 : 0);
-    gauge("varve_writer_first_alone_records", "Acknowledged, and not known to be in the second store.",
-          number(status.second->records_in_first_alone));
-    counter("varve_writer_times_alone_total", "How often it went on without the second store.",
-            metrics.times_alone);
-    seconds("varve_writer_second_wait_seconds", "From stored in the first to stored in both.",
-            metrics.second_wait_us);
+  if (status.standby) {
+    gauge("varve_writer_standby_durable_offset", "Every record below is in the standby.",
+          number(status.standby->durable_offset));
+    gauge("varve_writer_degraded", "1 while what the first store alone has is acknowledged.",
+          status.standby->degraded ? 1 : 0);
+    gauge("varve_writer_unreplicated_records", "Acknowledged, and not known to be in the standby.",
+          number(status.standby->unreplicated_records));
+    counter("varve_writer_degradations_total", "How often it went on without the standby.",
+            metrics.degradations);
+    seconds("varve_writer_standby_wait_seconds", "From stored in the first to stored in both.",
+            metrics.standby_wait_us);
   }
   add_requests(families, labels, metrics.requests, metrics.store);
 }
@@ -137,7 +137,8 @@ void add_reader(Families& families, const std::string& log, const ReaderMetrics&
   counter("varve_reader_checksum_failures_total", "Damaged headers and records met.",
           metrics.checksum_failures);
   counter("varve_reader_polls_total", "The tail was asked for more and had none.", metrics.polls);
-  counter("varve_reader_looks_total", "Something missing made it look at the whole log.", metrics.looks);
+  counter("varve_reader_refreshes_total", "Something missing made it look at the whole log.",
+          metrics.refreshes);
   add_requests(families, labels, metrics.requests, metrics.store);
 }
 
@@ -151,7 +152,7 @@ void add_point_reader(Families& families, const std::string& log, const PointRea
   counter("varve_point_reader_failures_total", "Reads that ended with an error.", metrics.failures);
   counter("varve_point_reader_cache_hits_total", "A record's object was known already.", metrics.cache_hits);
   counter("varve_point_reader_searches_total", "A record's object was searched for.", metrics.searches);
-  counter("varve_point_reader_looks_total", "The whole log was looked at anew.", metrics.looks);
+  counter("varve_point_reader_refreshes_total", "The whole log was looked at anew.", metrics.refreshes);
   counter("varve_point_reader_checksum_failures_total", "Damaged headers, indexes and records met.",
           metrics.checksum_failures);
   families.gauge("varve_point_reader_cached_objects", "Objects whose header is known now.",
@@ -190,8 +191,10 @@ void add_log(Families& families, const std::string& log, const LogView& view) {
   const auto gauge = [&](const char* name, const char* help, double value) {
     families.gauge(name, help, value, labels);
   };
-  families.counter("varve_looks_total", "Looks at the log from outside.", number(view.looks), labels);
-  families.counter("varve_looks_failed_total", "Of these, failed.", number(view.looks_failed), labels);
+  families.counter("varve_inspections_total", "Looks at the log from outside.", number(view.inspections),
+                   labels);
+  families.counter("varve_inspections_failed_total", "Of these, failed.", number(view.inspections_failed),
+                   labels);
   if (!view.info) return;
   const LogInfo& info = *view.info;
   gauge("varve_log_seen_timestamp_seconds", "When the log was seen as it is shown.",
@@ -203,9 +206,9 @@ void add_log(Families& families, const std::string& log, const LogView& view) {
   gauge("varve_log_epoch", "The seq of the newest seal.", number(info.epoch));
   gauge("varve_log_objects", "Objects on the chain, from the lowest live one on.", number(info.objects));
   gauge("varve_log_bytes", "Bytes of these.", number(info.bytes));
-  gauge("varve_log_cut_objects", "Objects behind the tail.", number(info.cut_objects));
-  gauge("varve_log_leftover_objects", "Objects that were trimmed and not deleted yet.",
-        number(info.leftover_objects));
+  gauge("varve_log_truncated_objects", "Objects behind the tail.", number(info.truncated_objects));
+  gauge("varve_log_garbage_objects", "Objects that were trimmed and not deleted yet.",
+        number(info.garbage_objects));
   for (const Cursor& cursor : view.cursors) {
     const Labels of_cursor = with(labels, "cursor", cursor.name);
     families.gauge("varve_cursor_problem",

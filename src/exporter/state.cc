@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "exporter/old_names.h"
 #include "varve/doctor.h"
 
 namespace varve::exporter {
@@ -66,48 +67,50 @@ Json info_state(const LogInfo& info) {
   return state;
 }
 
-Json second_state(const WriterStatus& status, const WriterMetrics& metrics) {
-  if (!status.second) return nullptr;
-  return {{"name", status.second->name},
-          {"durable_offset", status.second->durable_offset},
-          {"first_alone", status.second->first_alone},
-          {"first_alone_since_unix_ms", status.second->first_alone_since_unix_ms},
-          {"records_in_first_alone", status.second->records_in_first_alone},
-          {"times_alone", metrics.times_alone},
-          {"wait_us", histogram_state(metrics.second_wait_us)},
-          {"waiting_for", error_state(status.second->waiting_for)}};
+Json standby_state(const WriterStatus& status, const WriterMetrics& metrics) {
+  if (!status.standby) return nullptr;
+  return {{"name", status.standby->name},
+          {"durable_offset", status.standby->durable_offset},
+          {"degraded", status.standby->degraded},
+          {"degraded_since_unix_ms", status.standby->degraded_since_unix_ms},
+          {"unreplicated_records", status.standby->unreplicated_records},
+          {"degradations", metrics.degradations},
+          {"wait_us", histogram_state(metrics.standby_wait_us)},
+          {"waiting_for", error_state(status.standby->waiting_for)}};
 }
 
 }  // namespace
 
 Json writer_state(const WriterStatus& status, const WriterMetrics& metrics) {
-  return {{"start_offset", status.start_offset},
-          {"durable_offset", status.durable_offset},
-          {"end_offset", status.end_offset},
-          {"epoch", status.epoch},
-          {"window", status.window},
-          {"in_flight", status.uploads_in_flight},
-          {"buffered_bytes", status.buffered_bytes},
-          {"put_retries", status.put_retries},
-          {"waiting_for_store", status.waiting_for_store},
-          {"failure", error_state(status.failure)},
-          {"second", second_state(status, metrics)},
-          {"records", metrics.records},
-          {"object_bytes", metrics.object_bytes},
-          {"objects", metrics.objects},
-          {"record_bytes", metrics.record_bytes},
-          {"lz4_objects", metrics.lz4_objects},
-          {"zstd_objects", metrics.zstd_objects},
-          {"batch_fill_percent", metrics.batch_fill_percent.mean()},
-          {"cut_objects", metrics.cut_objects},
-          {"slowdowns", metrics.slowdowns},
-          {"stages_us",
-           {{"queue", histogram_state(metrics.queue_us)},
-            {"compress", histogram_state(metrics.compress_us)},
-            {"upload", histogram_state(metrics.upload_us)},
-            {"order_wait", histogram_state(metrics.order_wait_us)},
-            {"callback", histogram_state(metrics.callback_us)}}},
-          {"requests", requests_state(metrics.requests, metrics.store)}};
+  Json state{{"start_offset", status.start_offset},
+             {"durable_offset", status.durable_offset},
+             {"end_offset", status.end_offset},
+             {"epoch", status.epoch},
+             {"window", status.window},
+             {"in_flight", status.uploads_in_flight},
+             {"buffered_bytes", status.buffered_bytes},
+             {"put_retries", status.put_retries},
+             {"waiting_for_store", status.waiting_for_store},
+             {"failure", error_state(status.failure)},
+             {"standby", standby_state(status, metrics)},
+             {"records", metrics.records},
+             {"object_bytes", metrics.object_bytes},
+             {"objects", metrics.objects},
+             {"record_bytes", metrics.record_bytes},
+             {"lz4_objects", metrics.lz4_objects},
+             {"zstd_objects", metrics.zstd_objects},
+             {"batch_fill_percent", metrics.batch_fill_percent.mean()},
+             {"truncated_tail_objects", metrics.truncated_tail_objects},
+             {"slowdowns", metrics.slowdowns},
+             {"stages_us",
+              {{"queue", histogram_state(metrics.queue_us)},
+               {"compress", histogram_state(metrics.compress_us)},
+               {"upload", histogram_state(metrics.upload_us)},
+               {"order_wait", histogram_state(metrics.order_wait_us)},
+               {"callback", histogram_state(metrics.callback_us)}}},
+             {"requests", requests_state(metrics.requests, metrics.store)}};
+  add_old_names_of_writer(state);
+  return state;
 }
 
 Json reader_state(const ReaderMetrics& metrics) {
@@ -120,16 +123,18 @@ Json reader_state(const ReaderMetrics& metrics) {
 }
 
 Json point_reader_state(const PointReaderMetrics& metrics) {
-  return {{"records", metrics.records},
-          {"record_bytes", metrics.record_bytes},
-          {"failures", metrics.failures},
-          {"cache_hits", metrics.cache_hits},
-          {"searches", metrics.searches},
-          {"looks", metrics.looks},
-          {"checksum_failures", metrics.checksum_failures},
-          {"cached_objects", metrics.cached_objects},
-          {"cached_bytes", metrics.cached_bytes},
-          {"requests", requests_state(metrics.requests, metrics.store)}};
+  Json state{{"records", metrics.records},
+             {"record_bytes", metrics.record_bytes},
+             {"failures", metrics.failures},
+             {"cache_hits", metrics.cache_hits},
+             {"searches", metrics.searches},
+             {"refreshes", metrics.refreshes},
+             {"checksum_failures", metrics.checksum_failures},
+             {"cached_objects", metrics.cached_objects},
+             {"cached_bytes", metrics.cached_bytes},
+             {"requests", requests_state(metrics.requests, metrics.store)}};
+  add_old_names_of_point_reader(state);
+  return state;
 }
 
 Json log_state(const LogView& view) {
@@ -142,12 +147,14 @@ Json log_state(const LogView& view) {
                        {"moved_unix_ms", cursor.moved_unix_ms},
                        {"problem", cursor.problem ? Json(cursor.problem->message()) : Json(nullptr)}});
   }
-  return {{"info", view.info ? info_state(*view.info) : Json(nullptr)},
-          {"cursors", std::move(cursors)},
-          {"seen_unix_ms", view.seen_unix_ms},
-          {"looks", view.looks},
-          {"looks_failed", view.looks_failed},
-          {"error", error_state(view.error)}};
+  Json state{{"info", view.info ? info_state(*view.info) : Json(nullptr)},
+             {"cursors", std::move(cursors)},
+             {"seen_unix_ms", view.seen_unix_ms},
+             {"inspections", view.inspections},
+             {"inspections_failed", view.inspections_failed},
+             {"error", error_state(view.error)}};
+  add_old_names_of_log(state);
+  return state;
 }
 
 }  // namespace varve::exporter

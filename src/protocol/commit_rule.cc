@@ -17,7 +17,7 @@ CommitRule::CommitRule(const Start& start)
 void CommitRule::on_stored(Seq seq, Offset end_offset, std::uint64_t now_ms) {
   newest_ = seq;
   waiting_.push_back({seq, end_offset, now_ms});
-  if (mutated(Mutant::second_not_awaited)) return commit_front();
+  if (mutated(Mutant::standby_not_awaited)) return commit_front();
   commit_what_all_have();
 }
 
@@ -46,7 +46,7 @@ void CommitRule::commit_what_all_have() {
   const std::size_t before = committed_.size();
   const auto awaited = [this](const Progress& sink) { return is_awaited(sink); };
   while (!waiting_.empty() && std::ranges::none_of(sinks_, awaited)) commit_front();
-  if (mutated(Mutant::second_out_of_order)) {
+  if (mutated(Mutant::standby_out_of_order)) {
     std::reverse(committed_.begin() + static_cast<std::ptrdiff_t>(before), committed_.end());
   }
 }

@@ -1,7 +1,7 @@
 // When an object may be acknowledged: when the log's own store has it, with all before it, and every sink
 // that takes part has it as well, with all before it. In order. A sink is a further place for the log's
 // objects, a standby for example; it reports one number: everything below a place is durable there. The log's
-// own store alone decides who owns the log and what is on its chain (docs/protocol.md, Two stores).
+// own store alone decides who owns the log and what is on its chain (docs/protocol.md, Standby).
 #pragma once
 
 #include <cstddef>

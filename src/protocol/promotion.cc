@@ -79,7 +79,7 @@ Task<Result<PromotionFacts>> Promotion::run() {
   if (options_.source_at_hand) {
     if (facts_.retired) {
       co_return Error(Code::invalid_argument,
-                      options_.mirror + " is no mirror, but retired: it has no source");
+                      options_.mirror + " is no mirror, but demoted: it has no source");
     }
     const Result<void> rest = co_await take_the_rest();
     if (!rest) co_return rest.error();
@@ -252,7 +252,7 @@ Error Promotion::loss() const {
   const std::string what =
       facts_.retired
           ? fmt::format(
-                "{} is retired: the log goes on in a mirror of it. To write here again as well makes two "
+                "{} is demoted: the log goes on in a mirror of it. To write here again as well makes two "
                 "logs of it, which part at offset {}",
                 options_.mirror, end)
           : fmt::format(

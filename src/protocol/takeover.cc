@@ -172,7 +172,7 @@ Requests Takeover::create(std::int64_t now_unix_ms) {
 
 Requests Takeover::seal_at(const LogState& view, bool ahead, std::int64_t now_unix_ms) {
   view_ = view;
-  cut_objects_ = view.cut.size();
+  truncated_objects_ = view.cut.size();
   const Position& tail = view.tail;
   Header header;
   header.log_id = tail.log_id;
@@ -255,7 +255,7 @@ Requests Takeover::own(const LogState* view) {
     ownership.history.push_back({seal_->seq, seal_->first_offset, seal_->flags});
     if (view_) ownership.leftovers = view_->leftovers;
   }
-  ownership.cut_objects = cut_objects_;
+  ownership.truncated_objects = truncated_objects_;
   ownership.since_checkpoint = ownership.seal.seq;
   if (view_ && view_->checkpoint) {
     ownership.swept_below = view_->checkpoint->swept_below;

@@ -33,13 +33,13 @@ struct Claimant {
 /// What the owner of a log starts from.
 struct Ownership {
   format::Id writer_id;
-  Position next;                       ///< the place of its first DATA object
-  format::Header seal;                 ///< its own
-  format::EpochHistory history;        ///< up to its own seal
-  std::vector<ListedSeq> leftovers;    ///< in voids near the end, its own included: may be deleted
-  Seq swept_below = 0;                 ///< trims' deletions are done below this seq, as far as known
-  std::uint64_t cut_objects = 0;       ///< the unfinished tail that the seal voided
-  std::uint64_t since_checkpoint = 0;  ///< how many places its seal is beyond the checkpoint's anchor
+  Position next;                        ///< the place of its first DATA object
+  format::Header seal;                  ///< its own
+  format::EpochHistory history;         ///< up to its own seal
+  std::vector<ListedSeq> leftovers;     ///< in voids near the end, its own included: may be deleted
+  Seq swept_below = 0;                  ///< trims' deletions are done below this seq, as far as known
+  std::uint64_t truncated_objects = 0;  ///< the unfinished tail that the seal voided
+  std::uint64_t since_checkpoint = 0;   ///< how many places its seal is beyond the checkpoint's anchor
 };
 
 class Takeover {
@@ -84,7 +84,7 @@ class Takeover {
   std::optional<Seq> promoted_here_;      // a seal of which that is known
   std::uint32_t lost_races_ = 0;
   std::uint32_t rounds_ = 0;
-  std::uint64_t cut_objects_ = 0;
+  std::uint64_t truncated_objects_ = 0;
   std::optional<Result<Ownership>> result_;
 };
 

@@ -182,7 +182,7 @@ TEST(Takeover, SealsTheFirstHoleAndGoesOnAWindowFurther) {
   EXPECT_EQ(owner->seal.writer_id, test_id(2));
   EXPECT_FALSE(owner->seal.has(flag::fences_nobody));
   EXPECT_EQ(owner->next, step(tail, owner->seal).value());
-  EXPECT_EQ(owner->cut_objects, 0U);
+  EXPECT_EQ(owner->truncated_objects, 0U);
   EXPECT_EQ(owner->history.size(), 2U);
   const auto body = format::decode_seal(log.objects.at(tail.seq), owner->seal);
   ASSERT_TRUE(body);
@@ -212,7 +212,7 @@ TEST(Takeover, CutsAnUnfinishedTail) {
   ASSERT_TRUE(owner);
   EXPECT_EQ(owner->seal.seq, tail.seq);
   EXPECT_EQ(owner->next.offset, tail.offset);
-  EXPECT_EQ(owner->cut_objects, 2U);
+  EXPECT_EQ(owner->truncated_objects, 2U);
   EXPECT_EQ(owner->leftovers.size(), 2U);
 }
 

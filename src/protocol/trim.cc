@@ -102,7 +102,7 @@ void Trim::carry(const TrimContext& context) {
   Appender& appender = context.appender;
   stage_ = Stage::carrying;
   // A standby that starts anew asks for what it has not said that it has.
-  const Seq lowest_live = mutated(Mutant::trims_past_second)
+  const Seq lowest_live = mutated(Mutant::trims_past_standby)
                               ? lowest_live_
                               : std::min(lowest_live_, context.replicas.deletable_below());
   if (order_.before > appender.start_offset()) appender.begin_trim(order_.before, lowest_live);

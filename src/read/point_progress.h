@@ -28,7 +28,7 @@ class alignas(64) PointProgress {
     metrics.failures = failures_.value();
     metrics.cache_hits = cache_hits_.value();
     metrics.searches = searches_.value();
-    metrics.looks = looks_.value();
+    metrics.refreshes = looks_.value();
     metrics.checksum_failures = checksum_failures_.value();
   }
 

@@ -254,7 +254,7 @@ TEST(PointReader, TellsInNumbersWhatItDid) {
   EXPECT_EQ(metrics.searches + metrics.cache_hits, 3U);
   EXPECT_GE(metrics.searches, 1U);
   EXPECT_GE(metrics.cache_hits, 1U) << "7 and 8 lie in one object";
-  EXPECT_EQ(metrics.looks, 1U) << "offset 50 was not there, and might have come";
+  EXPECT_EQ(metrics.refreshes, 1U) << "offset 50 was not there, and might have come";
   EXPECT_EQ(metrics.checksum_failures, 0U);
   EXPECT_GE(metrics.cached_objects, 2U);
   EXPECT_GT(metrics.cached_bytes, 0U);

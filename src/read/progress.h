@@ -35,7 +35,7 @@ class alignas(64) Progress {
     metrics.object_bytes = object_bytes_.value();
     metrics.checksum_failures = checksum_failures_.value();
     metrics.polls = polls_.value();
-    metrics.looks = looks_.value();
+    metrics.refreshes = looks_.value();
   }
 
  private:

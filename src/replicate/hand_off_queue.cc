@@ -53,7 +53,7 @@ std::optional<Bytes> HandOffQueue::take(Seq seq, log::Deadline deadline, const s
   objects_.pop_front();
   ++*front_;
   lock.unlock();
-  return copies_ && !mutated(Mutant::second_keeps_buffers) ? object_store::copy_bytes(object.data) : object;
+  return copies_ && !mutated(Mutant::standby_keeps_buffers) ? object_store::copy_bytes(object.data) : object;
 }
 
 }  // namespace varve::replicate

@@ -217,7 +217,7 @@ TEST(Mirror, AWritersSecondPlaceIsWholeWhenItIsOpened) {
       ASSERT_TRUE(object_store::remove_now(*destination.below,
                                            {format::wal_key(destination.address.path, newest - 3)}));
     }
-    const auto opened = Writer::open(source.address(), {.second = destination.address});
+    const auto opened = Writer::open(source.address(), {.standby = destination.address});
     ASSERT_TRUE(opened) << opened.error().message();
     ASSERT_TRUE((*opened)->append({}));
     ASSERT_TRUE((*opened)->close());
@@ -392,7 +392,7 @@ TEST(Mirror, IsSaidToBeOneByAnInspection) {
   EXPECT_THAT(to_json(*info), HasSubstr("\"mirror\":{\"source\":"));
   ASSERT_TRUE(promote(destination.address, {.source = source.address()}));
   EXPECT_FALSE(inspect(destination.address)->mirror);
-  EXPECT_TRUE(inspect(source.address())->retired);
+  EXPECT_TRUE(inspect(source.address())->demoted);
 }
 
 TEST(Mirror, WaitsForADestinationThatIsFullAndSaysSo) {

@@ -67,7 +67,7 @@ Result<Promotion> Promoting::run(bool plan_only) const {
                    .end_offset = facts.end_offset,
                    .source_end = facts.source_end,
                    .source_seen_unix_ms = facts.source_seen_unix_ms,
-                   .retired = facts.retired,
+                   .demoted = facts.retired,
                    .source_sealed = facts.source_sealed,
                    .done = facts.done};
 }

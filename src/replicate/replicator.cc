@@ -467,7 +467,7 @@ void Replicator::publish() {
   status_.waiting_for = mirroring_.complaint();
   if (!status_.waiting_for) status_.waiting_for = source_complaint_;
   if (tailing_writer_.tell) {
-    const bool taken = mutated(Mutant::second_taken_counts);
+    const bool taken = mutated(Mutant::standby_taken_counts);
     tailing_writer_.tell({.below = taken ? mirroring_.next().seq : mirroring_.stored_below(),
                           .offset = taken ? mirroring_.next().offset : state.copied_offset,
                           .said = mirroring_.said_anchor(),

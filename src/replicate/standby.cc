@@ -54,8 +54,8 @@ class StandbyPlace final : public append::Standby {
  public:
   StandbyPlace(const LogStore& first, const WriterOptions& options)
       : first_(first),
-        second_(*options.second),
-        goes_on_(options.when_second_is_away == WhenSecondIsAway::go_on),
+        second_(*options.standby),
+        goes_on_(options.on_standby_loss == OnStandbyLoss::degrade),
         options_(mirror_options(options)),
         feed_(std::make_shared<HandOffQueue>(goes_on_)) {}
   ~StandbyPlace() override;
@@ -120,7 +120,7 @@ Result<void> StandbyPlace::prepare(Deadline deadline) {
   caught_up_ = prepared.has_value();
   if (prepared) return prepared;
   const Error& error = prepared.error();
-  const std::string where = fmt::format("the second store, {}", name());
+  const std::string where = fmt::format("the standby, {}", name());
   if (!is_away(error)) return error.with_context(where);
   if (goes_on_) {
     complain(error);
@@ -128,7 +128,7 @@ Result<void> StandbyPlace::prepare(Deadline deadline) {
   }
   return Error(error.code() == Code::timed_out && thread_.joinable() ? Code::timed_out : Code::unavailable,
                fmt::format("{}: {}; nobody was fenced. Open again when it does its work, or with "
-                           "when_second_is_away = go_on (--when-second-is-away go-on)",
+                           "on_standby_loss = degrade (--on-standby-loss degrade)",
                            where, error.message()));
 }
 
@@ -255,7 +255,7 @@ void StandbyPlace::complain(const Error& error) {
 
 void StandbyPlace::end(const Error& error) {
   const std::lock_guard lock(mutex_);
-  progress_.ending = error.with_context(fmt::format("the second store, {}", name()));
+  progress_.ending = error.with_context(fmt::format("the standby, {}", name()));
   changed_locked();
 }
 
@@ -295,14 +295,14 @@ namespace varve::append {
 
 Result<std::unique_ptr<Standby>> open_standby(const log::LogStore& first, const WriterOptions& options,
                                               log::Deadline deadline) {
-  const log::LogStore second(*options.second);
+  const log::LogStore second(*options.standby);
   if (second.name_of_log() == first.name_of_log()) {
     return Error(Code::invalid_argument,
-                 second.name_of_log() + " cannot be the second place of a log that is there already");
+                 second.name_of_log() + " cannot be the standby of a log that is there already");
   }
   auto place = std::make_unique<replicate::StandbyPlace>(first, options);
-  if (options.when_second_is_away == WhenSecondIsAway::go_on) {
-    deadline = std::min(deadline, log::LogStore::after(options.second_patience_ms));
+  if (options.on_standby_loss == OnStandbyLoss::degrade) {
+    deadline = std::min(deadline, log::LogStore::after(options.standby_patience_ms));
   }
   if (const auto prepared = place->prepare(deadline); !prepared) return prepared.error();
   return std::unique_ptr<Standby>(std::move(place));

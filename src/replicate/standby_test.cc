@@ -44,12 +44,12 @@ struct Pair {
   LogAddress second{there, "copy"};
 
   [[nodiscard]] WriterOptions options() const {
-    return {.batch_bytes = smallest_batch, .window = 8, .second = second};
+    return {.batch_bytes = smallest_batch, .window = 8, .standby = second};
   }
   [[nodiscard]] WriterOptions going_on(std::uint32_t patience_ms = 20) const {
     WriterOptions options = this->options();
-    options.when_second_is_away = WhenSecondIsAway::go_on;
-    options.second_patience_ms = patience_ms;
+    options.on_standby_loss = OnStandbyLoss::degrade;
+    options.standby_patience_ms = patience_ms;
     return options;
   }
 };
@@ -153,7 +153,7 @@ void expect_nothing_is_lost(const Told& told, const std::map<Offset, std::string
   }
 }
 
-TEST(SecondStore, HasWhatIsAcknowledged) {
+TEST(StandbyStore, HasWhatIsAcknowledged) {
   const Pair pair;
   auto opened = Writer::open(pair.first, pair.options());
   ASSERT_TRUE(opened) << opened.error().message();
@@ -169,18 +169,18 @@ TEST(SecondStore, HasWhatIsAcknowledged) {
   EXPECT_EQ(early.error().code(), Code::timed_out);
   EXPECT_EQ(told.offsets().size(), 3U);
   EXPECT_EQ(writer.status().durable_offset, 3U);
-  EXPECT_EQ(writer.status().second->durable_offset, 3U);
+  EXPECT_EQ(writer.status().standby->durable_offset, 3U);
   pair.there->heal();
   pair.there->release();
   ASSERT_TRUE(writer.flush());
-  EXPECT_EQ(writer.status().second->durable_offset, 4U);
-  EXPECT_GE(writer.metrics().second_wait_us.count(), 4U);
+  EXPECT_EQ(writer.status().standby->durable_offset, 4U);
+  EXPECT_GE(writer.metrics().standby_wait_us.count(), 4U);
   ASSERT_TRUE(writer.close());
   EXPECT_EQ(told.offsets(), (std::vector<Offset>{0, 1, 2, 3}));
   expect_the_same(pair);
 }
 
-TEST(SecondStore, IsToldOfObjectsInAnyOrderAndAcknowledgesInOrder) {
+TEST(StandbyStore, IsToldOfObjectsInAnyOrderAndAcknowledgesInOrder) {
   const Pair pair;
   const auto writer = Writer::open(pair.first, pair.options()).value();
   Told told;
@@ -197,7 +197,7 @@ TEST(SecondStore, IsToldOfObjectsInAnyOrderAndAcknowledgesInOrder) {
   expect_the_same(pair);
 }
 
-TEST(SecondStore, CostsNoGet) {
+TEST(StandbyStore, CostsNoGet) {
   Pair pair;
   const auto metered = std::make_shared<object_store::MeteredStore>(pair.here);
   pair.first.store = metered;
@@ -214,7 +214,7 @@ TEST(SecondStore, CostsNoGet) {
   expect_the_same(pair);
 }
 
-TEST(SecondStore, ThatIsAwayStopsTheWriter) {
+TEST(StandbyStore, ThatIsAwayStopsTheWriter) {
   const Pair pair;
   WriterOptions options = pair.options();
   options.buffered_bytes_max = 4 * smallest_batch;
@@ -226,10 +226,10 @@ TEST(SecondStore, ThatIsAwayStopsTheWriter) {
   Offset appended = 1;
   while (writer->append(bytes_of(large), told.callback())) ++appended;
   EXPECT_EQ(writer->append(bytes_of(large)).error().code(), Code::over_capacity);
-  while (!writer->status().second->waiting_for) std::this_thread::yield();
+  while (!writer->status().standby->waiting_for) std::this_thread::yield();
   EXPECT_LE(writer->status().buffered_bytes, options.buffered_bytes_max);
   EXPECT_EQ(told.offsets().size(), 1U);
-  EXPECT_FALSE(writer->status().second->first_alone);
+  EXPECT_FALSE(writer->status().standby->degraded);
   pair.there->heal();
   ASSERT_TRUE(writer->flush());
   EXPECT_EQ(writer->status().durable_offset, appended);
@@ -237,7 +237,7 @@ TEST(SecondStore, ThatIsAwayStopsTheWriter) {
   expect_the_same(pair);
 }
 
-TEST(SecondStore, IsGivenUpAsTheFirstIs) {
+TEST(StandbyStore, IsGivenUpAsTheFirstIs) {
   for (const bool at_first : {false, true}) {
     const Pair pair;
     WriterOptions options = pair.options();
@@ -262,7 +262,7 @@ TEST(SecondStore, IsGivenUpAsTheFirstIs) {
   }
 }
 
-TEST(SecondStore, ThatIsAwayIsGoneOnWithoutAndWaitedForAgain) {
+TEST(StandbyStore, ThatIsAwayIsGoneOnWithoutAndWaitedForAgain) {
   const Pair pair;
   WriterOptions options = pair.going_on(300);
   Recorder witness;
@@ -270,20 +270,20 @@ TEST(SecondStore, ThatIsAwayIsGoneOnWithoutAndWaitedForAgain) {
   const auto writer = Writer::open(pair.first, options).value();
   Told told;
   append_objects(*writer, told, 2);
-  while (writer->status().second->first_alone) std::this_thread::yield();  // a busy machine
+  while (writer->status().standby->degraded) std::this_thread::yield();  // a busy machine
   take_away(*pair.there);
   append_objects(*writer, told, 30);
-  ASSERT_TRUE(witness.waits_for(EventKind::second_away));
-  const SecondStatus away = *writer->status().second;
-  EXPECT_TRUE(away.first_alone);
-  EXPECT_GT(away.first_alone_since_unix_ms, 0);
-  EXPECT_EQ(away.records_in_first_alone, 30U);
-  EXPECT_GE(writer->metrics().times_alone, 1U);
-  EXPECT_GT(witness.count(EventKind::second_away), witness.count(EventKind::second_back));
+  ASSERT_TRUE(witness.waits_for(EventKind::standby_lost));
+  const StandbyStatus away = *writer->status().standby;
+  EXPECT_TRUE(away.degraded);
+  EXPECT_GT(away.degraded_since_unix_ms, 0);
+  EXPECT_EQ(away.unreplicated_records, 30U);
+  EXPECT_GE(writer->metrics().degradations, 1U);
+  EXPECT_GT(witness.count(EventKind::standby_lost), witness.count(EventKind::standby_caught_up));
 
   pair.there->heal();
-  ASSERT_TRUE(witness.waits_for(EventKind::second_back));
-  while (writer->status().second->first_alone) std::this_thread::yield();
+  ASSERT_TRUE(witness.waits_for(EventKind::standby_caught_up));
+  while (writer->status().standby->degraded) std::this_thread::yield();
   EXPECT_EQ(records_of(pair.second).size(), 32U) << "nothing is in the first alone once that is said";
   befall(*pair.there, RequestKind::put_if_absent, Fault::hold_request);
   append_to(*writer, told);
@@ -295,7 +295,7 @@ TEST(SecondStore, ThatIsAwayIsGoneOnWithoutAndWaitedForAgain) {
   expect_the_same(pair);
 }
 
-TEST(SecondStore, ThatAnswersNoMoreHoldsNoneOfTheBuffers) {
+TEST(StandbyStore, ThatAnswersNoMoreHoldsNoneOfTheBuffers) {
   const Pair pair;
   WriterOptions options = pair.going_on();
   options.buffered_bytes_max = 4 * smallest_batch;
@@ -309,14 +309,14 @@ TEST(SecondStore, ThatAnswersNoMoreHoldsNoneOfTheBuffers) {
     ASSERT_TRUE(appended) << appended.error().message();
   }
   ASSERT_TRUE(writer->flush(10s));
-  EXPECT_TRUE(writer->status().second->first_alone);
+  EXPECT_TRUE(writer->status().standby->degraded);
   pair.there->heal();
   pair.there->release();
   ASSERT_TRUE(writer->close());
 }
 
 // The writer dies wherever either store fails from its k-th request on; then the first store is lost.
-TEST(SecondStore, LosesNothingThatWasAcknowledged) {
+TEST(StandbyStore, LosesNothingThatWasAcknowledged) {
   for (const bool at_second : {false, true}) {
     for (const RequestKind kind : {RequestKind::put_if_absent, RequestKind::put}) {
       for (const Fault fault : {Fault::fail, Fault::lose_answer, Fault::hold_answer}) {
@@ -346,7 +346,7 @@ TEST(SecondStore, LosesNothingThatWasAcknowledged) {
   }
 }
 
-TEST(SecondStore, OfAFencedWriterIsTheNextOnes) {
+TEST(StandbyStore, OfAFencedWriterIsTheNextOnes) {
   const Pair pair;
   const auto before = Writer::open(pair.first, pair.options()).value();
   Told told;
@@ -361,7 +361,7 @@ TEST(SecondStore, OfAFencedWriterIsTheNextOnes) {
 }
 
 // Whoever promotes the second cannot reach the first, so nobody has sealed that.
-TEST(SecondStore, ThatIsPromotedFencesTheWriter) {
+TEST(StandbyStore, ThatIsPromotedFencesTheWriter) {
   for (const bool goes_on : {false, true}) {
     const Pair pair;
     WriterOptions options = goes_on ? pair.going_on(patient_ms) : pair.options();
@@ -385,7 +385,7 @@ TEST(SecondStore, ThatIsPromotedFencesTheWriter) {
   }
 }
 
-TEST(SecondStore, ThatIsPromotedWhileItIsWrittenToHasAllThatWasAcknowledged) {
+TEST(StandbyStore, ThatIsPromotedWhileItIsWrittenToHasAllThatWasAcknowledged) {
   for (int round = 0; round < 8; ++round) {
     const Pair pair;
     const auto writer = Writer::open(pair.first, pair.options()).value();
@@ -407,7 +407,7 @@ TEST(SecondStore, ThatIsPromotedWhileItIsWrittenToHasAllThatWasAcknowledged) {
   }
 }
 
-TEST(SecondStore, IsRefusedBeforeAnybodyIsFenced) {
+TEST(StandbyStore, IsRefusedBeforeAnybodyIsFenced) {
   const Pair pair;
   const auto at_work = Writer::open(pair.first, pair.options()).value();
   Told told;
@@ -415,7 +415,7 @@ TEST(SecondStore, IsRefusedBeforeAnybodyIsFenced) {
   const auto code_with = [&](const LogAddress& second) {
     WriterOptions options = pair.options();
     options.open_timeout_ms = 200;
-    options.second = second;
+    options.standby = second;
     const auto opened = Writer::open(pair.first, options);
     return opened ? Code::internal : opened.error().code();
   };
@@ -429,12 +429,12 @@ TEST(SecondStore, IsRefusedBeforeAnybodyIsFenced) {
   append_objects(*at_work, told, 1);
 
   WriterOptions options = pair.options();
-  options.second = other;
+  options.standby = other;
   EXPECT_EQ(Writer::open({pair.here, "new"}, options).error().code(), Code::foreign)
       << "of a log that does not exist yet, there can be no mirror";
 }
 
-TEST(SecondStore, ThatIsAwayWhenTheWriterIsOpenedComesLater) {
+TEST(StandbyStore, ThatIsAwayWhenTheWriterIsOpenedComesLater) {
   const Pair pair;
   Told told;
   {
@@ -447,15 +447,15 @@ TEST(SecondStore, ThatIsAwayWhenTheWriterIsOpenedComesLater) {
   options.on_event = witness.callback();
   const auto writer = Writer::open(pair.first, options).value();
   append_objects(*writer, told, 3);
-  ASSERT_TRUE(witness.waits_for(EventKind::second_away));
+  ASSERT_TRUE(witness.waits_for(EventKind::standby_lost));
   pair.there->heal();
-  ASSERT_TRUE(witness.waits_for(EventKind::second_back));
-  while (writer->status().second->first_alone) std::this_thread::yield();
+  ASSERT_TRUE(witness.waits_for(EventKind::standby_caught_up));
+  while (writer->status().standby->degraded) std::this_thread::yield();
   ASSERT_TRUE(writer->close());
   expect_the_same(pair);
 }
 
-TEST(SecondStore, CatchesUpBeforeTheLogIsTakenOver) {
+TEST(StandbyStore, CatchesUpBeforeTheLogIsTakenOver) {
   const Pair pair;
   Told told;
   const auto before = Writer::open(pair.first).value();
@@ -473,7 +473,7 @@ TEST(SecondStore, CatchesUpBeforeTheLogIsTakenOver) {
   expect_the_same(pair);
 }
 
-TEST(SecondStore, FollowsTrimsAndIsNotTrimmedPast) {
+TEST(StandbyStore, FollowsTrimsAndIsNotTrimmedPast) {
   const Pair pair;
   WriterOptions options = pair.going_on(300);
   Recorder witness;
@@ -484,12 +484,12 @@ TEST(SecondStore, FollowsTrimsAndIsNotTrimmedPast) {
   ASSERT_TRUE(writer->trim(5));
   take_away(*pair.there);
   append_objects(*writer, told, 20);
-  ASSERT_TRUE(witness.waits_for(EventKind::second_away));
+  ASSERT_TRUE(witness.waits_for(EventKind::standby_lost));
   ASSERT_TRUE(writer->trim(25));
   EXPECT_EQ(writer->status().start_offset, 25U);
   pair.there->heal();
-  ASSERT_TRUE(witness.waits_for(EventKind::second_back));
-  while (writer->status().second->first_alone) std::this_thread::yield();
+  ASSERT_TRUE(witness.waits_for(EventKind::standby_caught_up));
+  while (writer->status().standby->degraded) std::this_thread::yield();
   append_objects(*writer, told, 3);
   const std::size_t kept = objects_of(pair.first).size();
   ASSERT_TRUE(writer->trim(28));
@@ -499,7 +499,7 @@ TEST(SecondStore, FollowsTrimsAndIsNotTrimmedPast) {
   expect_the_same(pair);
 }
 
-TEST(SecondStore, HasTheEndOfALogThatIsClosed) {
+TEST(StandbyStore, HasTheEndOfALogThatIsClosed) {
   const Pair pair;
   Told told;
   for (int life = 0; life < 3; ++life) {

@@ -29,7 +29,7 @@ TEST(Interface, ALogWithoutAStoreIsRefused) {
   const LogAddress taken = std::move(given_away);
   for (const LogAddress& none : {LogAddress{}, LogAddress{.store = nullptr, .path = "log"}, given_away}) {
     EXPECT_REFUSED(Writer::open(none));
-    EXPECT_REFUSED(Writer::open(world.unwritten, {.second = none}));
+    EXPECT_REFUSED(Writer::open(world.unwritten, {.standby = none}));
     EXPECT_REFUSED(Reader::open(none));
     EXPECT_REFUSED(PointReader::open(none));
     EXPECT_REFUSED(Cursors::open(none));

@@ -112,12 +112,12 @@ TEST_F(CInterface, AppendsAndReadsBack) {
   varve_reader_free(reader);
 }
 
-TEST_F(CInterface, WhatIsDurableIsInTheSecondStoreToo) {
+TEST_F(CInterface, WhatIsDurableIsInTheStandbyToo) {
   varve_log* second = nullptr;
   ASSERT_EQ(varve_log_open("mem://c-second/log", &second, &failure_), VARVE_OK);
   varve_writer_options options;
   varve_writer_options_init(&options, sizeof options);
-  options.second = second;
+  options.standby = second;
   varve_writer* writer = nullptr;
   ASSERT_EQ(varve_writer_open(log_, &options, &writer, &failure_), VARVE_OK) << failure_.message();
   ASSERT_EQ(append(writer, "twice"), VARVE_OK);
@@ -140,10 +140,42 @@ TEST_F(CInterface, WhatIsDurableIsInTheSecondStoreToo) {
   ASSERT_EQ(varve_log_open("mem://c-other/log", &other, &failure_), VARVE_OK);
   ASSERT_EQ(varve_writer_open(other, nullptr, &writer, &failure_), VARVE_OK);
   varve_writer_free(writer);
-  options.second = other;
+  options.standby = other;
   EXPECT_EQ(varve_writer_open(log_, &options, &writer, &failure_), VARVE_FOREIGN) << failure_.message();
   varve_log_free(other);
   varve_log_free(second);
+}
+
+// Programs that were written against the header of the version before.
+TEST_F(CInterface, FieldsHaveTheirOldNamesToo) {
+  using Options = varve_writer_options;
+  static_assert(offsetof(Options, standby) == offsetof(Options, second));  // old spelling
+  static_assert(offsetof(Options, degrades_on_standby_loss) ==
+                offsetof(Options, goes_on_without_second));  // old spelling
+  static_assert(offsetof(Options, standby_patience_ms) ==
+                offsetof(Options, second_patience_ms));  // old spelling
+  struct Before {                                        // the end of the struct, as it was
+    varve_compression compression;
+    std::int32_t compression_level;
+    const varve_log* standby;
+    bool degrades;
+    std::uint32_t patience_ms;
+  };
+  const std::size_t base = offsetof(Options, compression);
+  EXPECT_EQ(offsetof(Options, standby) - base, offsetof(Before, standby));
+  EXPECT_EQ(offsetof(Options, degrades_on_standby_loss) - base, offsetof(Before, degrades));
+  EXPECT_EQ(offsetof(Options, standby_patience_ms) - base, offsetof(Before, patience_ms));
+  EXPECT_EQ(sizeof(Options) - base, sizeof(Before));
+
+  Options options;
+  varve_writer_options_init(&options, sizeof options);
+  EXPECT_EQ(options.second, nullptr);              // old spelling
+  EXPECT_FALSE(options.goes_on_without_second);    // old spelling
+  EXPECT_EQ(options.second_patience_ms, 10'000U);  // old spelling
+  options.second_patience_ms = 0;                  // old spelling
+  options.second = log_;                           // old spelling
+  varve_writer* writer = nullptr;
+  EXPECT_EQ(varve_writer_open(log_, &options, &writer, &failure_), VARVE_INVALID_ARGUMENT);
 }
 
 TEST_F(CInterface, BeginsWhereItIsTold) {

@@ -33,9 +33,9 @@ varve_writer_options writer_defaults() {
           .must_exist = defaults.must_exist,
           .compression = static_cast<varve_compression>(defaults.compression),
           .compression_level = defaults.compression_level,
-          .second = nullptr,
-          .goes_on_without_second = false,
-          .second_patience_ms = defaults.second_patience_ms};
+          .standby = nullptr,
+          .degrades_on_standby_loss = false,
+          .standby_patience_ms = defaults.standby_patience_ms};
 }
 
 static_assert(VARVE_UNCOMPRESSED == static_cast<int>(Compression::none));
@@ -57,10 +57,9 @@ WriterOptions in_cpp(const varve_writer_options& options) {
   result.must_exist = options.must_exist;
   result.compression = static_cast<Compression>(options.compression);
   result.compression_level = options.compression_level;
-  if (options.second != nullptr) result.second = options.second->address;
-  result.when_second_is_away =
-      options.goes_on_without_second ? WhenSecondIsAway::go_on : WhenSecondIsAway::stop;
-  result.second_patience_ms = options.second_patience_ms;
+  if (options.standby != nullptr) result.standby = options.standby->address;
+  result.on_standby_loss = options.degrades_on_standby_loss ? OnStandbyLoss::degrade : OnStandbyLoss::wait;
+  result.standby_patience_ms = options.standby_patience_ms;
   return result;
 }
 

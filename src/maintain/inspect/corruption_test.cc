@@ -74,7 +74,7 @@ constexpr Offset packed_from = 5;
 constexpr std::size_t packed_record_bytes = 100;
 
 /// A log with everything that one can have: a compressed object, a closed epoch and one that was cut, a void
-/// with a leftover, a seal placed ahead, what a trim left to be deleted, an unfinished tail, a checkpoint.
+/// with garbage, a seal placed ahead, what a trim left to be deleted, an unfinished tail, a checkpoint.
 PlainStore::Objects sound_log() {
   const auto store = std::make_shared<PlainStore>();
   LogBuilder log({.store = store, .path = std::string(log_path)}, 2);
@@ -179,8 +179,8 @@ void expect_seen(std::size_t damages_a_byte, const Damage& damage) {
   const Sound sound;
   ASSERT_EQ(sound.info.start_offset, start_offset);
   ASSERT_EQ(sound.info.end_offset, 7U);
-  ASSERT_EQ(sound.info.cut_objects, 1U);
-  ASSERT_EQ(sound.info.leftover_objects, 2U);
+  ASSERT_EQ(sound.info.truncated_objects, 1U);
+  ASSERT_EQ(sound.info.garbage_objects, 2U);
   std::set<std::string> needless;
   // The first seal, below the log's start; what the trim left; the void's; the unfinished tail.
   for (const Seq seq : {0, 2, 10, 17}) needless.insert(format::wal_key(log_path, seq));

@@ -34,14 +34,19 @@ std::string to_json(const LogInfo& info) {
                   {"window", info.window},
                   {"objects", info.objects},
                   {"bytes", info.bytes},
-                  {"cut_objects", info.cut_objects},
-                  {"cut_bytes", info.cut_bytes},
-                  {"leftover_objects", info.leftover_objects},
-                  {"leftover_bytes", info.leftover_bytes},
+                  {"truncated_objects", info.truncated_objects},
+                  {"truncated_bytes", info.truncated_bytes},
+                  {"garbage_objects", info.garbage_objects},
+                  {"garbage_bytes", info.garbage_bytes},
                   {"lowest_live", info.lowest_live},
                   {"tail", info.tail},
                   {"mirror", std::move(mirror)},
-                  {"retired", info.retired},
+                  {"demoted", info.demoted},
+                  {"cut_objects", info.truncated_objects},     // old spelling
+                  {"cut_bytes", info.truncated_bytes},         // old spelling
+                  {"leftover_objects", info.garbage_objects},  // old spelling
+                  {"leftover_bytes", info.garbage_bytes},      // old spelling
+                  {"retired", info.demoted},                   // old spelling
                   {"epochs", std::move(epochs)},
                   {"newest", std::move(newest)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -24,10 +24,10 @@ std::string_view to_string(ObjectRole role) noexcept {
       return "seal";
     case ObjectRole::unfinished:
       return "unfinished";
-    case ObjectRole::in_void:
-      return "in_void";
-    case ObjectRole::leftover:
-      return "leftover";
+    case ObjectRole::fenced_off:
+      return "fenced_off";
+    case ObjectRole::garbage:
+      return "garbage";
   }
   return "unknown";
 }
@@ -86,7 +86,7 @@ class Census {
       ++info_.objects;
       info_.bytes += object.bytes;
     } else if (slot != Slot::seal) {
-      leftover(object.bytes);
+      garbage(object.bytes);
     }
     return true;
   }
@@ -100,20 +100,20 @@ class Census {
     if (seq >= view_.tail.seq) return ObjectRole::unfinished;
     const Slot slot = epochs_.slot(seq);
     if (slot == Slot::seal) return ObjectRole::seal;
-    if (slot == Slot::in_void) return ObjectRole::in_void;
-    return seq < view_.lowest_live() ? ObjectRole::leftover : ObjectRole::data;
+    if (slot == Slot::in_void) return ObjectRole::fenced_off;
+    return seq < view_.lowest_live() ? ObjectRole::garbage : ObjectRole::data;
   }
 
   Requests on_header(const Reply& reply) {
     const Result<format::Header> header = protocol::header_in(reply);
     const std::uint64_t bytes = unknown_bytes_.extract(reply.seq).mapped();
-    if (!header || header->kind == format::Kind::data) leftover(bytes);
+    if (!header || header->kind == format::Kind::data) garbage(bytes);
     return {};
   }
 
-  void leftover(std::uint64_t bytes) {
-    ++info_.leftover_objects;
-    info_.leftover_bytes += bytes;
+  void garbage(std::uint64_t bytes) {
+    ++info_.garbage_objects;
+    info_.garbage_bytes += bytes;
   }
 
   const LogState& view_;
@@ -144,9 +144,9 @@ LogInfo summary_of(const LogState& view) {
                               .source_seen_unix_ms = view.mirror->source_seen_unix_ms,
                               .keep_trimmed = view.mirror->keeps};
   }
-  info.retired = view.retired() && !view.mirror;
-  info.cut_objects = view.cut.size();
-  for (const ListedSeq& object : view.cut) info.cut_bytes += object.bytes;
+  info.demoted = view.retired() && !view.mirror;
+  info.truncated_objects = view.cut.size();
+  for (const ListedSeq& object : view.cut) info.truncated_bytes += object.bytes;
   return info;
 }
 

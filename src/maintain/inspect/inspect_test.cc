@@ -60,9 +60,9 @@ TEST(Inspect, CountsWhatThereIs) {
   EXPECT_EQ(info.epoch, 42U);
   EXPECT_EQ(info.window, 4U);
   EXPECT_EQ(info.objects, 4 + 30 + 1U);
-  EXPECT_EQ(info.cut_objects, 1U);
-  EXPECT_EQ(info.cut_bytes, cut.body.size());
-  EXPECT_EQ(info.leftover_objects, 0U);
+  EXPECT_EQ(info.truncated_objects, 1U);
+  EXPECT_EQ(info.truncated_bytes, cut.body.size());
+  EXPECT_EQ(info.garbage_objects, 0U);
   ASSERT_EQ(info.epochs.size(), 4U);
   EXPECT_EQ(info.epochs[1].epoch, 14U);
   EXPECT_EQ(info.epochs[1].first_offset, 20U);
@@ -71,7 +71,7 @@ TEST(Inspect, CountsWhatThereIs) {
   EXPECT_FALSE(info.epochs[1].closed_cleanly);
   EXPECT_EQ(info.lowest_live, 0U);
   EXPECT_EQ(info.tail, lost.seq);
-  ASSERT_EQ(info.newest.size(), info.objects + info.cut_objects);
+  ASSERT_EQ(info.newest.size(), info.objects + info.truncated_objects);
   EXPECT_EQ(info.newest.front().role, ObjectRole::seal);
   const auto last = info.newest.end() - 1;
   EXPECT_EQ((last - 2)->seq, 42U);
@@ -91,13 +91,13 @@ TEST(Inspect, CountsLeftoversAndCleanEnds) {
   writer.close();
   const LogInfo info = inspect(log.address()).value();
   EXPECT_EQ(info.start_offset, 50U);
-  EXPECT_EQ(info.leftover_objects, 10 + 10 + 5U);
+  EXPECT_EQ(info.garbage_objects, 10 + 10 + 5U);
   EXPECT_EQ(info.objects, 5 + 1 + 3U);
   ASSERT_EQ(info.epochs.size(), 2U);
   EXPECT_EQ(info.epochs[0].epoch, 28U);
   EXPECT_TRUE(info.epochs[1].closed_cleanly);
   writer.sweep();
-  EXPECT_EQ(inspect(log.address())->leftover_objects, 0U);
+  EXPECT_EQ(inspect(log.address())->garbage_objects, 0U);
 }
 
 TEST(Verify, ASoundLog) {

@@ -218,11 +218,10 @@ void Verification::below_start(Seq seq, const Result<Bytes>& object) {
   if (!object) return;
   const Result<Header> header = format::decode_header(object->data);
   if (!header) {
-    find(Severity::note, seq,
-         "a leftover below the log's start, and not readable: " + header.error().message());
+    find(Severity::note, seq, "garbage below the log's start, and not readable: " + header.error().message());
   } else if (header->kind == Kind::data) {
     find(Severity::note, seq,
-         fmt::format("a leftover: {} of a log that begins at {}; the next trim deletes it",
+         fmt::format("garbage: {} of a log that begins at {}; the next trim deletes it",
                      offsets_text(header->first_offset, header->end_offset()), marks_.start_offset));
   } else if (const ObjectCheck check = check_object(object->data, *header); !check.damage.empty()) {
     find(Severity::warning, seq, "a seal below the log's start: " + check.damage.front());

@@ -6,8 +6,8 @@ namespace varve {
 
 std::string_view to_string(RepairKind kind) noexcept {
   switch (kind) {
-    case RepairKind::delete_leftovers:
-      return "delete_leftovers";
+    case RepairKind::delete_garbage:
+      return "delete_garbage";
     case RepairKind::rebuild_checkpoint:
       return "rebuild_checkpoint";
     case RepairKind::seal_past_hole:
@@ -49,16 +49,16 @@ RepairPlan plan_for(const Diagnosis& found) {
   if (found.loss) {
     plan.lost = found.loss->lost;
     plan.steps.push_back(sealing(*found.loss));
-    plan.notes.emplace_back("leftovers and the checkpoint can be told once writers can open the log again");
+    plan.notes.emplace_back("garbage and the checkpoint can be told once writers can open the log again");
     return plan;
   }
-  if (found.leftover_objects != 0) {
+  if (found.garbage_objects != 0) {
     plan.steps.push_back(
-        {.kind = RepairKind::delete_leftovers,
-         .what = fmt::format("delete {} object{} ({} bytes) that no reader can reach: below the "
-                             "start, or in voids",
-                             found.leftover_objects, found.leftover_objects == 1 ? "" : "s",
-                             found.leftover_bytes)});
+        {.kind = RepairKind::delete_garbage,
+         .what =
+             fmt::format("delete {} object{} ({} bytes) that no reader can reach: below the "
+                         "start, or in voids",
+                         found.garbage_objects, found.garbage_objects == 1 ? "" : "s", found.garbage_bytes)});
   }
   switch (found.checkpoint) {
     case CheckpointState::sound:

@@ -18,8 +18,8 @@ enum class CheckpointState : std::uint8_t {
 };
 
 struct Diagnosis {
-  std::uint64_t leftover_objects = 0;
-  std::uint64_t leftover_bytes = 0;
+  std::uint64_t garbage_objects = 0;
+  std::uint64_t garbage_bytes = 0;
   CheckpointState checkpoint = CheckpointState::sound;
   std::string checkpoint_why = {};  ///< unless it is sound or missing
   std::optional<TailLoss> loss = {};

@@ -18,12 +18,12 @@ TEST(RepairPlan, OfASoundLogIsEmpty) {
 }
 
 TEST(RepairPlan, LeftoversGoBeforeTheCheckpointThatSaysSo) {
-  const RepairPlan plan = plan_for({.leftover_objects = 3,
-                                    .leftover_bytes = 500,
+  const RepairPlan plan = plan_for({.garbage_objects = 3,
+                                    .garbage_bytes = 500,
                                     .checkpoint = CheckpointState::useless,
                                     .checkpoint_why = "lies"});
   ASSERT_THAT(plan.steps, SizeIs(2));
-  EXPECT_EQ(plan.steps[0].kind, RepairKind::delete_leftovers);
+  EXPECT_EQ(plan.steps[0].kind, RepairKind::delete_garbage);
   EXPECT_EQ(plan.steps[1].kind, RepairKind::rebuild_checkpoint);
   EXPECT_THAT(plan.steps[1].what, HasSubstr("lies"));
   EXPECT_FALSE(plan.steps[0].needs_word);
@@ -42,7 +42,7 @@ TEST(RepairPlan, NothingIsDoneAboutALossWithoutAWord) {
   loss.walk_from = 14;
   loss.tail.seq = 15;
   loss.tail.offset = 22;
-  const RepairPlan plan = plan_for({.leftover_objects = 1, .loss = loss});
+  const RepairPlan plan = plan_for({.garbage_objects = 1, .loss = loss});
   ASSERT_THAT(plan.steps, SizeIs(1));
   EXPECT_TRUE(plan.steps[0].needs_word);
   EXPECT_THAT(plan.steps[0].what, HasSubstr("records 16 to 19 (objects 12 to 13)"));
@@ -50,7 +50,7 @@ TEST(RepairPlan, NothingIsDoneAboutALossWithoutAWord) {
 }
 
 TEST(RepairPlan, WhatCannotBeMendedIsSaid) {
-  const RepairPlan plan = plan_for({.leftover_objects = 1, .beyond_repair = Error(Code::corruption, "gone")});
+  const RepairPlan plan = plan_for({.garbage_objects = 1, .beyond_repair = Error(Code::corruption, "gone")});
   EXPECT_THAT(plan.steps, IsEmpty());
   EXPECT_EQ(plan.beyond_repair->message(), "gone");
 }

@@ -48,7 +48,7 @@ class Repairing {
   Result<Diagnosis> diagnose();
 
   Result<void> seal_past(const TailLoss& loss) const;
-  Result<void> delete_leftovers();
+  Result<void> delete_garbage();
   Result<void> rebuild_checkpoint() const;
   /// Only of a log that can be opened.
   [[nodiscard]] Offset start_offset() const { return view_->start_offset(); }
@@ -82,8 +82,8 @@ Result<Diagnosis> Repairing::diagnose() {
   view_ = *std::move(view);
   const auto info = inspect(log_store_.address());
   if (!info) return info.error();
-  found.leftover_objects = info->leftover_objects;
-  found.leftover_bytes = info->leftover_bytes;
+  found.garbage_objects = info->garbage_objects;
+  found.garbage_bytes = info->garbage_bytes;
   if (const auto looked = look_at_checkpoint(found); !looked) return looked.error();
   return found;
 }
@@ -255,7 +255,7 @@ Result<void> Repairing::remove(std::vector<Seq> seqs) const {
 }
 
 // Below the start as any writer would sweep it, and what lies in voids above.
-Result<void> Repairing::delete_leftovers() {
+Result<void> Repairing::delete_garbage() {
   protocol::Sweep sweep({.from = 0,
                          .below = view_->lowest_live(),
                          .history = view_->history,
@@ -347,8 +347,8 @@ Result<RepairPlan> carry_out(const LogAddress& log, const RepairOptions& options
   RepairPlan rest = maintain::plan_for(*found);
   for (RepairStep& step : rest.steps) {
     if (step.needs_word) continue;
-    const auto carried_out = step.kind == RepairKind::delete_leftovers ? repairing.delete_leftovers()
-                                                                       : repairing.rebuild_checkpoint();
+    const auto carried_out =
+        step.kind == RepairKind::delete_garbage ? repairing.delete_garbage() : repairing.rebuild_checkpoint();
     if (!carried_out) return in_time(carried_out.error());
     step.done = true;
   }

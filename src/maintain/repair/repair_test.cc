@@ -77,15 +77,15 @@ TEST(Repair, FinishesATrimAndMakesACheckpointBesideAWriter) {
   BuiltWriter writer = log.open();
   writer.put(2);
   writer.trim(7);
-  ASSERT_GT(inspect(log.address())->leftover_objects, 1U);
+  ASSERT_GT(inspect(log.address())->garbage_objects, 1U);
 
   const auto stored = log.stored();
   EXPECT_THAT(kinds_of(planned(log)),
-              ElementsAre(RepairKind::delete_leftovers, RepairKind::rebuild_checkpoint));
+              ElementsAre(RepairKind::delete_garbage, RepairKind::rebuild_checkpoint));
   EXPECT_EQ(log.stored(), stored) << "a plan changes nothing";
 
   for (const RepairStep& step : repaired(log).steps) EXPECT_TRUE(step.done) << step.what;
-  EXPECT_EQ(inspect(log.address())->leftover_objects, 0U);
+  EXPECT_EQ(inspect(log.address())->garbage_objects, 0U);
   EXPECT_THAT(verify(log.address())->findings, IsEmpty());
   EXPECT_THAT(repaired(log).steps, IsEmpty()) << "twice is as good as once";
 

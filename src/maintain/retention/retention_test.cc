@@ -65,7 +65,7 @@ TEST_F(RetentionTest, TrimsToTheLowestCursorByWholeObjects) {
   EXPECT_EQ(done->trim.start_offset, 6U);
   EXPECT_EQ(done->trim.objects_deleted, 3U);
   EXPECT_EQ(info().start_offset, 6U);
-  EXPECT_EQ(info().leftover_objects, 0U);
+  EXPECT_EQ(info().garbage_objects, 0U);
 }
 
 TEST_F(RetentionTest, WhatIsDoneIsNotDoneAgain) {
