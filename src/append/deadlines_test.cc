@@ -246,18 +246,22 @@ class InCallback : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(InCallback, WhatWouldWaitForItIsRefusedAtOnce) {
   const WaitingCall& call = waiting_calls()[GetParam()];
-  const LogAddress log = fresh_log(std::string("in-callback-") + call.name);
+  const LogAddress below = fresh_log(std::string("in-callback-") + call.name);
   constexpr std::size_t batch = 64 << 10;
   struct Scene {
-    std::unique_ptr<Writer> writer;
+    std::shared_ptr<FaultyStore> store;
+    std::unique_ptr<Writer> writer = {};
     const WaitingCall& call;
     std::atomic<bool> first = true;
     std::promise<std::optional<Error>> refused = {};
   };
-  Scene scene{.writer = Writer::open(log, {.batch_bytes = batch, .buffered_bytes_max = 2 * batch}).value(),
-              .call = call};
+  Scene scene{.store = std::make_shared<FaultyStore>(below.store), .call = call};
+  const WriterOptions options{.batch_bytes = batch, .buffered_bytes_max = 2 * batch};
+  scene.writer = Writer::open({scene.store, below.path}, options).value();
   ASSERT_TRUE(scene.writer->append(bytes_of("record"), [&scene](const Result<Offset>&) {
     if (!scene.first.exchange(false)) return;
+    // Nothing more becomes durable meanwhile: else there might be nothing to wait for.
+    scene.store->add({.fault = Fault::hold_request});
     const std::string record(30'000, 'f');
     while (scene.writer->append(bytes_of(record))) {
     }
@@ -269,6 +273,8 @@ TEST_P(InCallback, WhatWouldWaitForItIsRefusedAtOnce) {
     std::_Exit(1);
   }
   const std::optional<Error> error = answer.get();
+  scene.store->wait_for_held(1);
+  scene.store->release();
   ASSERT_TRUE(error);
   EXPECT_TRUE(error->code() == Code::invalid_argument || error->code() == Code::over_capacity)
       << error->message();
