@@ -33,7 +33,7 @@ using SidedRequests = std::vector<SidedRequest>;
 template <class T>
 class [[nodiscard]] Task {
  public:
-  struct promise_type {
+  struct promise_type {  // NOLINT(readability-identifier-naming): the language's name
     std::optional<T> value;
     std::exception_ptr thrown;
     std::coroutine_handle<> continuation;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/mutant.h"
+#include "protocol/request.h"
 
 namespace varve::protocol {
 
@@ -15,10 +16,6 @@ namespace {
 
 // A mover that loses a race asks again, and meets another revision each time. So many in a row are no race.
 constexpr int races_max = 64;
-
-// A store may say "exists" for a create that then came to nothing. So often in a row it is not to be
-// believed.
-constexpr int false_alarms_max = 8;
 
 Result<CursorRevision> read(const CursorReply& reply, std::uint64_t revision, const format::Id& log_id) {
   auto content = format::decode_cursor(reply.bytes);

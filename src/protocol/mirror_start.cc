@@ -14,8 +14,6 @@ using format::Kind;
 
 namespace {
 
-// So often a store may say that something is there which is not.
-constexpr int false_alarms_max = 8;
 // A few mirrors that were cut off at their beginning leave no more seals than this.
 constexpr std::uint32_t first_seals_max = 16;
 // So often the source may be trimmed past what was just found to be copied.

@@ -53,6 +53,9 @@ inline constexpr std::size_t most_at_once = 64;
 /// Maximum reads of an object that can't be decoded: a bit may have flipped on the way, and what is
 /// unreadable is never taken for absent.
 inline constexpr std::uint32_t reads_max = 3;
+/// Maximum answers in a row that say "exists" where nothing is: a store may say so of a create that came to
+/// nothing.
+inline constexpr int false_alarms_max = 8;
 
 /// The most keys that one listing or removal names (a limit of S3).
 inline constexpr std::uint32_t page_limit = 1000;

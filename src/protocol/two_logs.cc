@@ -126,8 +126,9 @@ Task<Result<TwoLogs::KnownCheckpoint>> TwoLogs::checkpoint_of(Side side) {
     Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes);
     KnownCheckpoint known;
     known.unreadable = !found;
+    const bool is_last = found || reads == reads_max;
     if (found) known.checkpoint = *std::move(found);
-    if (found || reads == reads_max) co_return known;
+    if (is_last) co_return known;
   }
 }
 
