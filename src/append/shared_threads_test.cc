@@ -52,9 +52,8 @@ TEST_F(SharedThreads, AThousandIdleWritersTakeEightAtMost) {
 // As many as there are threads for callbacks, and more: each waits for the next one's record.
 TEST_F(SharedThreads, CallbacksMayWaitForOtherWriters) {
   constexpr std::size_t many = 8;
-  const auto writers = open(many);
   struct Chain {
-    const std::vector<std::unique_ptr<Writer>>& writers;
+    const std::vector<std::unique_ptr<Writer>>* writers;
     std::size_t at;
     std::latch& done;
     std::vector<Chain>& all;
@@ -62,13 +61,14 @@ TEST_F(SharedThreads, CallbacksMayWaitForOtherWriters) {
   std::latch done(many);
   std::vector<Chain> chains;
   chains.reserve(many);
-  for (std::size_t i = 0; i < many; ++i) chains.push_back({writers, i, done, chains});
+  const auto writers = open(many);  // after what their callbacks use
+  for (std::size_t i = 0; i < many; ++i) chains.push_back({&writers, i, done, chains});
   struct Call {
     Chain* chain;
     void operator()(const Result<Offset>& outcome) const {
       EXPECT_TRUE(outcome);
       if (chain->at + 1 < many) {
-        Writer& next = *chain->writers[chain->at + 1];
+        Writer& next = *(*chain->writers)[chain->at + 1];
         EXPECT_TRUE(next.append(record(), Call{&chain->all[chain->at + 1]}));
         EXPECT_TRUE(next.flush(60s));
       }
@@ -82,9 +82,9 @@ TEST_F(SharedThreads, CallbacksMayWaitForOtherWriters) {
 // Callbacks that wait in a way the library can't see keep callbacks back, and no upload.
 TEST_F(SharedThreads, CallbacksThatHangKeepNoUploadBack) {
   constexpr std::size_t many = 5;
-  const auto writers = open(many + 1);
   std::latch released(1);
   std::atomic<std::size_t> hanging = 0;
+  const auto writers = open(many + 1);  // after what their callbacks use
   for (std::size_t i = 0; i < many; ++i) {
     ASSERT_TRUE(writers[i]->append(record(), [&](const Result<Offset>&) {
       ++hanging;
