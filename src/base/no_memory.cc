@@ -7,9 +7,12 @@ namespace varve {
 
 namespace {
 
-const Error exhausted_without_effect(Code::no_memory,
-                                     "the system has no memory left, or no thread: free some, and try again");
-const Error exhausted = exhausted_without_effect.with_outcome(WriteOutcome::unknown);
+// Never destroyed: a thread may still end a writer, which was destroyed in its callback, when the program
+// exits. NOLINTBEGIN(cppcoreguidelines-owning-memory)
+const Error& exhausted_without_effect =
+    *new Error(Code::no_memory, "the system has no memory left, or no thread: free some, and try again");
+const Error& exhausted = *new Error(exhausted_without_effect.with_outcome(WriteOutcome::unknown));
+// NOLINTEND(cppcoreguidelines-owning-memory)
 
 }  // namespace
 

@@ -1,9 +1,20 @@
 #include "object_store/workers.h"
 
+#include <utility>
+
 #include "base/invariant.h"
 #include "base/thread.h"
 
 namespace varve::object_store {
+
+namespace {
+
+// A worker may still run when the program exits: for a writer that was destroyed in its callback.
+const Error& immortal(Error error) {
+  return *new Error(std::move(error));  // NOLINT(cppcoreguidelines-owning-memory)
+}
+
+}  // namespace
 
 Workers::Workers(std::size_t threads) {
   threads_.reserve(threads);
@@ -20,8 +31,9 @@ Workers::Workers(std::size_t threads) {
 Workers::~Workers() { stop(); }
 
 void Workers::submit(Request request) {
-  static const Error full(Code::unavailable, "the store has too many requests waiting; try again later");
-  static const Error closed(Code::closed, "the store is closed");
+  static const Error& full =
+      immortal({Code::unavailable, "the store has too many requests waiting; try again later"});
+  static const Error& closed = immortal({Code::closed, "the store is closed"});
   const Error* refusal = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -41,7 +53,8 @@ void Workers::submit(Request request) {
 }
 
 void Workers::work() {
-  static const Error closed(Code::closed, "the store was closed before this request's turn came");
+  static const Error& closed =
+      immortal({Code::closed, "the store was closed before this request's turn came"});
   std::unique_lock lock(mutex_);
   while (true) {
     wakeup_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
