@@ -19,7 +19,8 @@ constexpr const char* info_about =
     R"(Show what a log holds.
 
 Its offsets, epochs (who took it over, when), objects and bytes, and what the next open would cut
-off. Changes nothing; a writer may be at work meanwhile.)";
+off. Changes nothing; a writer may be at work meanwhile. Exits with 4 if acknowledged records near the
+end are lost, or may be.)";
 
 constexpr const char* info_examples =
     R"(  varve info file:///var/tmp/mylog
@@ -75,6 +76,7 @@ void print_human(const std::string& log, const LogInfo& info) {
     row("garbage", fmt::format("{}, {}: trimmed, the next trim or open deletes them",
                                counted(info.garbage_objects, "object"), human_bytes(info.garbage_bytes)));
   }
+  if (info.damage) row("DAMAGED", info.damage->message());
   if (!info.epochs.empty()) print_epochs(info);
 }
 
@@ -88,7 +90,7 @@ ExitCode info(const InfoOptions& options) {
   } else {
     print_human(options.log, *found);
   }
-  return ExitCode::fine;
+  return found->damage ? ExitCode::corruption : ExitCode::fine;
 }
 
 }  // namespace

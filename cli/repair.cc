@@ -29,12 +29,17 @@ told. If there is a copy of the missing objects, restore them instead. This fenc
 
 A cursor that is damaged, or of another log that was here before, begins anew at the log's start.
 
+If the very end is lost, so that only the checkpoint knows of it, no writer can open the log either.
+To go on where it ends now, end all writers, and name that offset with --accept-end: the offsets from
+there on are given out again.
+
 Exits with 4 if something is lost that it did not, or could not, go past.)";
 
 constexpr const char* repair_examples =
     R"(  varve repair file:///var/tmp/mylog                    what is there to do?
   varve repair file:///var/tmp/mylog --execute
-  varve repair file:///var/tmp/mylog --seal-past-hole-at 1200 --execute)";
+  varve repair file:///var/tmp/mylog --seal-past-hole-at 1200 --execute
+  varve repair file:///var/tmp/mylog --accept-end 1500 --execute)";
 
 struct CliRepairOptions {
   std::string log;
@@ -58,17 +63,20 @@ nlohmann::ordered_json plan_json(const RepairPlan& plan) {
                     {"first_offset", one.offsets.begin},
                     {"end_offset", one.offsets.end}});
   }
+  nlohmann::ordered_json lost_end = nullptr;
+  if (plan.lost_end) lost_end = *plan.lost_end;
   nlohmann::ordered_json beyond = nullptr;
   if (plan.beyond_repair) beyond = plan.beyond_repair->message();
   return {{"steps", std::move(steps)},
           {"lost", std::move(lost)},
+          {"lost_end", lost_end},
           {"beyond_repair", beyond},
           {"notes", plan.notes}};
 }
 
 bool in_order(const RepairPlan& plan) {
   if (plan.beyond_repair) return false;
-  if (plan.lost.empty()) return true;
+  if (plan.lost.empty() && !plan.lost_end) return true;
   return !plan.steps.empty() && plan.steps.front().done;
 }
 
@@ -81,6 +89,9 @@ void print_plan(const RepairPlan& plan, bool executed) {
     fmt::print("beyond repair: {}\n", plan.beyond_repair->message());
   } else if (plan.steps.empty()) {
     fmt::print("nothing to repair\n");
+  } else if (!in_order(plan) && plan.lost_end) {
+    fmt::print("nothing is done about the loss without your word: --accept-end {} --execute\n",
+               *plan.lost_end);
   } else if (!in_order(plan)) {
     fmt::print("nothing is done about the loss without your word: --seal-past-hole-at {} --execute\n",
                plan.lost.front().offsets.begin);
@@ -113,6 +124,11 @@ void add_repair(Command& commands, ExitCode& exit_code) {
       .add("--seal-past-hole-at", options->repair.seal_past_hole_at,
            "give up the lost records that begin at offset N, so that\n"
            "writers can go on behind them")
+      .shown_as("N");
+  command
+      .add("--accept-end", options->repair.accept_end,
+           "give up what was behind the log's end, offset N, and is lost,\n"
+           "so that writers can go on there")
       .shown_as("N");
   command.add_json(options->json);
   command.runs([options] { return repair(*options); }, exit_code);

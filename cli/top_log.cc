@@ -70,6 +70,7 @@ std::string screen_of(const std::string& name, const Look& look, const std::opti
       fmt::format(
           "{}   {}{}", with_commas(info.objects), human_bytes(info.bytes),
           rates ? fmt::format("   {} a second", human_bytes(static_cast<std::uint64_t>(rates->bytes))) : ""));
+  if (info.damage) row("DAMAGED", info.damage->message());
   if (info.truncated_objects != 0)
     row("tail", fmt::format("{} behind it: on their way, or cut off by the next open",
                             counted(info.truncated_objects, "object")));

@@ -141,6 +141,8 @@ void Oracle::surveyed(const Moment& begun, const protocol::LogState& view) {
     if (begun.tail != 0) violated("a survey did not see the log");
     return;
   }
+  if (view.lost_end) return violated("a scan takes the end for lost, by the word of the checkpoint");
+  if (view.damage) return violated("a scan sees damage: " + view.damage->why.message());
   const auto newest = chain_.find(view.newest.seq);
   if (newest == chain_.end() || newest->second != view.newest)
     return violated(fmt::format("a survey ends at object {}, which is not on the chain", view.newest.seq));

@@ -231,9 +231,18 @@ class Damage(Entry):
         self.follow("corruption: the log is lost, not new")
         self.assertEqual(self.info()["end_offset"], 0)
 
-    def test_foreign(self):
+    def test_the_end_is_lost(self):
+        self.objects()[-1].unlink()  # the closing one; before it the last records'
+        self.objects()[-1].unlink()
+        end = json.loads(self.varve("info", self.log, "--json", exits=CORRUPTION))["end_offset"]
+        self.assertLess(end, 400)
+        self.follow("corruption: the end of the log is lost", END=end)
+        self.assertEqual(self.info()["end_offset"], end)
+
+    def test_a_stranger(self):
         (self.home / "wal" / "README.txt").write_text("not an object\n")
-        verified, *_ = self.follow("foreign", STRANGER="README.txt", ELSEWHERE=self.directory / "elsewhere")
+        verified, *_ = self.follow("Strangers among the log's objects", STRANGER="README.txt",
+                                   ELSEWHERE=self.directory / "elsewhere")
         self.assertIn("README.txt", verified)
         self.assertEqual((self.directory / "elsewhere").read_text(), "not an object\n")
 

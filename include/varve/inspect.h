@@ -74,9 +74,12 @@ struct LogInfo {
   bool demoted = false;
   /// The objects with the highest seqs, in their order: at most 256.
   std::vector<PlacedObject> newest;
+  /// Why an open for writing refuses: acknowledged records near the end are lost, or may be. The rest is as
+  /// far as sound objects tell.
+  std::optional<Error> damage = {};
 };
 
-/// Errors as `Reader::open`.
+/// Damage that does not keep it from looking is told in `LogInfo::damage`. Errors as `Reader::open`.
 Result<LogInfo> inspect(const LogAddress& log);
 
 /// All of it as JSON, in one line; the fields' names are those of `LogInfo`. Bytes that are not UTF-8
@@ -112,8 +115,9 @@ struct VerifyReport {
 /// Called now and then, from the calling thread, with what is done and what there is to do.
 using Progress = std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
 
-/// Reads everything: every header, record, checksum, chain link and garbage. Damage is reported,
-/// not an error; errors are those that kept it from looking.
+/// Reads everything: every header, record, checksum, chain link and garbage. Damage is reported, not an
+/// error; errors are those that kept it from looking. `unsupported`: a newer program has written what counts,
+/// and this one cannot judge it.
 Result<VerifyReport> verify(const LogAddress& log, const Progress& progress = {});
 
 /// One object in words, line by line: header, epochs or records' sizes, index, what is wrong.

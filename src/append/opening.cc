@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 #include "log/front_door.h"
+#include "log/nesting.h"
 #include "log/system.h"
 #include "object_store/probe/create_probe.h"
 
@@ -29,7 +31,7 @@ bool creates_the_log(const protocol::Requests& requests) {
 
 /// Everything a log promises hangs on create-if-absent, and some servers ignore the condition without
 /// a word. One that does is found before the first log is made there. Our own stores that cost nothing
-/// need no proof, and no log that is there already.
+/// need no proof, and no log that is there already. Nor is one made among another log's objects.
 class NewLogCheck {
  public:
   NewLogCheck(const log::LogStore& log_store, log::LogStore::Deadline deadline)
@@ -37,7 +39,14 @@ class NewLogCheck {
 
   /// `requests`, or none if they would make a log where none may be: see `refusal`.
   protocol::Requests pass(protocol::Requests requests) {
-    if (proven_ || !creates_the_log(requests)) return requests;
+    if (!creates_the_log(requests)) return requests;
+    if (!std::exchange(apart_, true)) {
+      if (const auto apart = log::check_nesting(log_store_, deadline_); !apart) {
+        refusal_ = apart.error();
+        return {};
+      }
+    }
+    if (proven_) return requests;
     const auto proof =
         object_store::prove_create_if_absent(log_store_.store(), log_store_.address().path + "/", deadline_);
     if (proof) {
@@ -54,6 +63,7 @@ class NewLogCheck {
   const log::LogStore& log_store_;
   log::LogStore::Deadline deadline_;
   bool proven_;
+  bool apart_ = false;  // from other logs' objects
   std::optional<Error> refusal_;
 };
 

@@ -37,6 +37,11 @@ enum class Mutant : std::uint8_t {
   seal_at_end_trusted,     ///< a seal at the end is believed without looking behind it
   newest_anchor_only,      ///< only the last object's anchor counts
   far_junk_counts,         ///< objects far below the end have a say
+  lost_end_ignored,        ///< what the checkpoint alone knows of is forgotten
+  lost_void_believed,      ///< what lies in the void of a lost seal counts as the log going on
+  newer_passed_over,       ///< a newer program's checkpoint counts as none
+  strangers_end_listing,   ///< where only names that no log makes are listed, nothing is behind them
+  nested_log_made,         ///< a log is made among another log's objects
   // Taking over.
   seal_not_rechecked,      ///< owns as soon as the seal is stored
   seal_exists_is_ours,     ///< owns though the place of the seal was taken
@@ -106,6 +111,7 @@ enum class Mutant : std::uint8_t {
   bell_not_rung,        ///< readers in the writer's process are not told that there is more
   // The reader.
   hole_skipped,            ///< reading goes on behind an object that is gone
+  unknown_end_believed,    ///< where nobody knows what is lost at the end, the log ends
   hole_ends_reading,       ///< an object that is gone is taken for the end
   told_again,              ///< reading within an object begins at its front
   read_ahead_unbounded,    ///< more is fetched ahead than the limit allows

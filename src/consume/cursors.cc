@@ -69,7 +69,7 @@ class Cursors::Impl {
 
   /// The log as it is now. Errors: `foreign` if another one is there.
   Result<protocol::LogState> look(Deadline until) const {
-    auto view = read::read_log_state(log_, {.deadline = until, .stop = {}});
+    auto view = read::read_log_state(log_, {.deadline = until, .stop = {}}, read::OnDamage::tell);
     if (view && view->tail.log_id != revisions.log_id()) {
       return Error(Code::foreign, log_name() + " is another log now: open its cursors anew");
     }
@@ -112,6 +112,9 @@ Result<std::optional<NewestRevision>> Cursors::Impl::read(std::string_view name,
 
 Result<std::optional<std::uint64_t>> Cursors::Impl::mark_of(Offset offset, const protocol::LogState& view,
                                                             Deadline until) const {
+  if (offset > view.tail.offset && view.damage && view.damage->end_unknown) {
+    return view.damage->why.with_context(log_name());
+  }
   if (offset > view.tail.offset) {
     const OffsetRange valid{view.start_offset(), view.tail.offset};
     return Error(Code::out_of_range, fmt::format("no cursor can be at offset {}: the log {} ends at {}",
@@ -146,8 +149,8 @@ Cursors::Cursors(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Result<Cursors> Cursors::open(LogAddress log, CursorOptions options) {
   return log::with_store(log, [&]() -> Result<Cursors> {
     const log::LogStore log_store(log);
-    const auto view =
-        read::read_log_state(log_store, {.deadline = log::LogStore::after(options.give_up_ms), .stop = {}});
+    const auto view = read::read_log_state(
+        log_store, {.deadline = log::LogStore::after(options.give_up_ms), .stop = {}}, read::OnDamage::tell);
     if (!view) return view.error();
     return Cursors(std::make_shared<const Impl>(std::move(log), view->tail.log_id, options));
   });

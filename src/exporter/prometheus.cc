@@ -209,6 +209,8 @@ void add_log(Families& families, const std::string& log, const LogView& view) {
   gauge("varve_log_truncated_objects", "Objects behind the tail.", number(info.truncated_objects));
   gauge("varve_log_garbage_objects", "Objects that were trimmed and not deleted yet.",
         number(info.garbage_objects));
+  gauge("varve_log_damaged", "1: acknowledged records near the end are lost, or may be.",
+        info.damage ? 1 : 0);
   for (const Cursor& cursor : view.cursors) {
     const Labels of_cursor = with(labels, "cursor", cursor.name);
     families.gauge("varve_cursor_problem",

@@ -18,9 +18,12 @@ Result<EpochHistory> older_than(const log::LogStore& log_store, const EpochHisto
   const auto knows = [](const EpochEntry& entry) { return (entry.flags & format::flag::ahead) == 0; };
   const auto oldest = std::ranges::find_if(history, knows);
   if (oldest == history.end()) return older;
+  std::optional<Error> newer;
   const auto on = [&](const protocol::Reply& reply) {
     // A seal that is gone, or damaged, ends what is known.
-    if (const auto header = protocol::header_in(reply); header && header->kind == format::Kind::seal) {
+    const auto header = protocol::header_in(reply);
+    if (!header && header.error().code() == Code::unsupported) newer = header.error();
+    if (header && header->kind == format::Kind::seal) {
       if (auto body = format::decode_seal(reply.bytes, *header)) older = std::move(body->history);
     }
     return protocol::Requests();
@@ -28,6 +31,7 @@ Result<EpochHistory> older_than(const log::LogStore& log_store, const EpochHisto
   const auto request = protocol::Request::make(protocol::Request::Kind::get_object, oldest->seal);
   const Result<void> driven = log_store.drive({request}, on, patience.deadline, patience.stop);
   if (!driven) return driven.error();
+  if (newer) return *newer;
   std::erase_if(older, [&](const EpochEntry& entry) { return entry.seal >= history.front().seal; });
   return older;
 }

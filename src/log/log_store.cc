@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/condition.h"
+#include "base/mutant.h"
 #include "format/key.h"
 #include "format/seal.h"
 #include "log/request.h"
@@ -38,16 +39,76 @@ Reply reply_to(const Request& request) {
   return reply;
 }
 
-void take(Reply& reply, const Listing& listing, std::string_view log_path) {
-  reply.truncated = listing.truncated;
-  for (const ListedObject& object : listing.objects) {
-    if (const std::optional<Seq> seq = format::seq_of_key(log_path, object.key)) {
-      reply.listed.push_back({*seq, object.bytes});
-    } else {
-      reply.foreign.push_back(object.key);
-    }
+// A few names that no log makes do not end a listing, and do not hide what lies behind them.
+constexpr std::size_t strangers_max = 10'000;
+constexpr int pages_max = 10'000;
+
+/// A page of a log's objects, out of as many pages of names as it takes.
+class ObjectListing : public std::enable_shared_from_this<ObjectListing> {
+ public:
+  using Send = std::function<void(std::string after, std::uint32_t limit, Store::Done<Listing> done)>;
+  ObjectListing(std::string log_path, const Request& request, Send send, LogStore::Done done)
+      : path_(std::move(log_path)),
+        limit_(request.limit),
+        after_(request.seq == 0 ? "" : format::wal_key(path_, request.seq - 1)),
+        send_(std::move(send)),
+        done_(std::move(done)),
+        reply_(reply_to(request)) {}
+
+  void next() {
+    const auto self = shared_from_this();
+    // Where a stranger was met there may be more of them.
+    const std::uint32_t limit = reply_.strangers.empty() ? limit_ : protocol::page_limit;
+    send_(after_, limit, [self](const Result<Listing>& page) { self->on(page); });
   }
-}
+
+ private:
+  void on(const Result<Listing>& page) {
+    if (!page) {
+      reply_.error = page.error();
+      return done_(std::move(reply_));
+    }
+    const bool all = take(*page);
+    if (all || reply_.truncated) return done_(std::move(reply_));
+    if (++pages_ > pages_max) {
+      reply_.error =
+          Error(Code::foreign, fmt::format("too many names that no log makes lie under {}; move them away",
+                                           format::wal_prefix(path_)));
+      return done_(std::move(reply_));
+    }
+    after_ = page->objects.back().key;
+    next();
+  }
+
+  // True: there is no object behind this page.
+  bool take(const Listing& page) {
+    const std::string behind_all = format::wal_prefix(path_) + ':';  // the byte after '9'
+    for (const ListedObject& object : page.objects) {
+      const std::optional<Seq> seq = format::seq_of_key(path_, object.key);
+      if (!seq) {
+        if (reply_.strangers.size() < strangers_max) reply_.strangers.push_back(object.key);
+        continue;
+      }
+      if (reply_.listed.size() == limit_) {
+        reply_.truncated = true;
+        return false;
+      }
+      reply_.listed.push_back({*seq, object.bytes});
+    }
+    if (!page.truncated || page.objects.empty() || page.objects.back().key > behind_all) return true;
+    if (reply_.listed.empty() && mutated(Mutant::strangers_end_listing)) return true;
+    reply_.truncated = reply_.listed.size() == limit_;
+    return false;
+  }
+
+  std::string path_;
+  std::uint32_t limit_;
+  std::string after_;
+  Send send_;
+  LogStore::Done done_;
+  Reply reply_;
+  int pages_ = 0;
+};
 
 }  // namespace
 
@@ -139,18 +200,13 @@ void LogStore::send(Request request, const Done& done) const {
     case Kind::put_object:
       return put_object(request.seq, own(std::move(request.body)), wrote);
     case Kind::list: {
-      const std::string prefix = format::wal_prefix(log_.path);
-      const std::string after = request.seq == 0 ? "" : key_of(request.seq - 1);
-      const auto listed = [reply = reply_to(request), path = log_.path,
-                           done](const Result<Listing>& result) mutable {
-        if (result) {
-          take(reply, *result, path);
-        } else {
-          reply.error = result.error();
-        }
-        done(std::move(reply));
+      // It asks again out of the store's own answer, so it must not be what keeps the store alive.
+      const auto page = [&store, path = log_.path, tally = tally_](std::string after, std::uint32_t limit,
+                                                                   Store::Done<Listing> listed) {
+        store.list(format::wal_prefix(path), std::move(after), limit,
+                   tally->counted<Listing>(RequestKind::list, 0, std::move(listed)));
       };
-      return store.list(prefix, after, request.limit, tally_->counted<Listing>(RequestKind::list, 0, listed));
+      return std::make_shared<ObjectListing>(log_.path, request, page, done)->next();
     }
     case Kind::remove: {
       std::vector<std::string> keys;

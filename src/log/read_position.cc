@@ -14,11 +14,11 @@ Error named(const Error& error, const LogStore& log_store) {
   return {Code::not_found, fmt::format("there is no log at {}; check the name", log_store.name_of_log())};
 }
 
-Result<LogState> read_log_state(const LogStore& log_store, const WaitLimit& patience) {
-  protocol::RecoveryScan scan({.want_history = true});
+Result<LogState> read_log_state(const LogStore& log_store, const WaitLimit& patience, OnDamage on_damage) {
+  protocol::RecoveryScan scan({.want_history = true, .tell_damage = on_damage == OnDamage::tell});
   Result<LogState> view = log::run(log_store, scan, patience.deadline, patience.stop);
   if (!view) return view.error().with_context(log_store.name_of_log());
-  if (!view->exists) return named({Code::not_found, "no log"}, log_store);
+  if (!view->exists) return named(protocol::nothing_there(*view), log_store);
   return view;
 }
 

@@ -19,8 +19,15 @@ struct WaitLimit {
 /// "<store>/<log>", for messages.
 [[nodiscard]] std::string name_of(const LogAddress& log);
 
+/// What damage near the log's end is.
+enum class OnDamage : std::uint8_t {
+  fail,  ///< an error
+  tell,  ///< told in the state, which has what is sound: for those who write nothing
+};
+
 /// Scans the log. Errors: `not_found` if there is none, and those of `protocol::RecoveryScan`.
-Result<protocol::LogState> read_log_state(const log::LogStore& log_store, const WaitLimit& patience);
+Result<protocol::LogState> read_log_state(const log::LogStore& log_store, const WaitLimit& patience,
+                                          OnDamage on_damage = OnDamage::fail);
 
 /// The log's checkpoint; nothing where there is none. Errors: `corruption` or `unsupported` for one that
 /// can't be read, also when it is read again.

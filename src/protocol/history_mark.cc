@@ -16,14 +16,21 @@ constexpr int walk_max = 256;
 }  // namespace
 
 HistoryMark::HistoryMark(const LogState& view, Offset offset, std::optional<std::uint64_t> sought)
-    : tail_(view.tail), offset_(offset), sought_(sought), before_start_(offset <= view.start_offset()) {
+    : tail_(view.tail),
+      offset_(offset),
+      sought_(sought),
+      before_start_(offset <= view.start_offset()),
+      end_known_(!view.damage || !view.damage->end_unknown) {
   if (offset < view.start_offset() || offset > tail_.offset) return;
   // At the start nothing that the log still has can be passed over, so only the mark is asked for.
   search_.emplace(view, SeekTarget{.offset = before_start_ ? offset : offset - 1, .exact = true});
 }
 
 Requests HistoryMark::start() {
-  if (!search_) return end(offset_ > tail_.offset ? HistoryVerdict::beyond_end : HistoryVerdict::untold);
+  if (!search_) {
+    const bool beyond = offset_ > tail_.offset && end_known_;
+    return end(beyond ? HistoryVerdict::beyond_end : HistoryVerdict::untold);
+  }
   Requests requests = search_->start();
   return search_->done() ? on_found() : requests;
 }

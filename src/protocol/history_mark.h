@@ -51,6 +51,7 @@ class HistoryMark {
   Offset offset_;
   std::optional<std::uint64_t> sought_;
   bool before_start_;  // the log begins behind the record before the offset
+  bool end_known_;     // else there may have been more that was acknowledged
   std::optional<Search> search_;
   Position next_;
   int walked_ = 0;

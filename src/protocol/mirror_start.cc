@@ -102,7 +102,7 @@ Task<MirrorStart::Resume> MirrorStart::run() {
   if (!known) co_return known.error();
   const Reply page = co_await logs_.talk.ask(Side::destination, Request::make(Request::Kind::list, 0, 1));
   if (page.error) co_return *page.error;
-  const bool empty = page.listed.empty() && page.foreign.empty();
+  const bool empty = page.listed.empty();
   if (!empty && !known->checkpoint) {  // another mirror may have begun it just now
     known = co_await logs_.checkpoint_of(Side::destination);
     if (!known) co_return known.error();

@@ -275,7 +275,10 @@ Claimant Promotion::claimant(const format::Id& writer, Purpose purpose) const {
                     .pid = options_.pid,
                     .must_exist = true,
                     .purpose = purpose};
-  if (purpose == Purpose::promote) claimant.expected_tail = view_.tail.seq;
+  if (purpose != Purpose::promote) return claimant;
+  claimant.expected_tail = view_.tail.seq;
+  // Who names the end gives up what the checkpoint alone knows of, too.
+  claimant.accepted_end = options_.accept_loss_after;
   return claimant;
 }
 

@@ -106,7 +106,7 @@ Requests ReaderWalk::on_tail_check(const Reply& reply, std::uint64_t now_ms) {
 Requests ReaderWalk::look() {
   phase_ = Phase::asking;
   ++looks_;
-  return stage_.emplace<Scan>(RecoveryScan({.want_history = true})).start();
+  return stage_.emplace<Scan>(RecoveryScan({.want_history = true, .tell_damage = true})).start();
 }
 
 // Nothing is at `at_`, or not what belongs there. Is that the tail, was the log trimmed past us, did we
@@ -149,6 +149,9 @@ Requests ReaderWalk::judge(std::uint64_t now_ms) {
 // The log ends here, by its seqs and offsets. By its running hash, too?
 Requests ReaderWalk::judge_tail(std::uint64_t now_ms) {
   const bool same = !at_.linked || at_.previous_hash == state_.tail.previous_hash;
+  if (same && state_.damage && state_.damage->end_unknown && !mutated(Mutant::unknown_end_believed)) {
+    return fail(state_.damage->why);
+  }
   if (same || mutated(Mutant::tail_by_name)) return reach_tail(now_ms);
   return fail(parted_error(ChainMatch::other_history, offset_, state_));
 }
@@ -186,7 +189,9 @@ Requests ReaderWalk::on_sought() {
   if (found) return go_to(*found);
   const Code code = found.error().code();
   if (parted == ChainMatch::ends_before && doubts_ < looks_before_damage) return fetch_again();
-  const bool damage = code == Code::corruption || code == Code::foreign || code == Code::unsupported;
+  // An object of a newer program is not damaged.
+  const bool newer = code == Code::unsupported && doubt_->code() == Code::unsupported;
+  const bool damage = code == Code::corruption || code == Code::foreign || newer;
   return damage && !parted ? fail(damaged(), true) : fail(found.error());
 }
 
@@ -208,7 +213,7 @@ bool ReaderWalk::is_on_chain_of(const LogState& state) const {
   const auto epoch = std::ranges::find(state.history, at_.epoch, &format::EpochEntry::seal);
   if (epoch == state.history.end()) return false;
   const auto after = std::next(epoch);
-  return after == state.history.end() || after->seal > at_.seq;
+  return after == state.history.end() || after->seal >= at_.seq;  // at its own place, the next seal belongs
 }
 
 // If the offset's place is where we are, then the log is damaged here. So it is where nothing was trimmed and

@@ -46,12 +46,24 @@ constexpr std::uint32_t max_restarts = 16;
 // name is up to two windows before them (a void between), and should be in the same page.
 constexpr std::uint32_t most_before_hint = page_limit / 2;
 
+Error missing(Seq seq, std::optional<Offset> offset, std::string_view what) {
+  return {Code::corruption,
+          fmt::format("object {}{} is missing: {}; restore it from a copy, or see `varve verify`", seq,
+                      offset ? fmt::format(" (offset {})", *offset) : "", what)};
+}
+
 format::EpochHistory history_from(const Header& seal, format::SealBody body) {
   body.history.push_back({seal.seq, seal.first_offset, seal.flags});
   return std::move(body.history);
 }
 
 }  // namespace
+
+Error nothing_there(const LogState& state) {
+  const bool lost = state.checkpoint && !state.checkpoint->nothing_copied();
+  if (lost) return nothing_is_left(*state.checkpoint);
+  return {Code::not_found, "there is no log here; check the name"};
+}
 
 Result<Header> header_in(const Reply& reply) {
   if (reply.error) return *reply.error;
@@ -73,10 +85,11 @@ Requests RecoveryScan::on(const Reply& reply) {
     case Stage::listing:
       return on_listing(reply);
     case Stage::headers:
+    case Stage::recovery:
       return on_header(reply);
     case Stage::promotions:
       if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
-      unreadable_.promotions_noted = !reply.error;
+      near_.promotions_noted = !reply.error;
       stage_ = Stage::headers;
       return walk_when_complete();
     case Stage::recheck:
@@ -92,13 +105,16 @@ Requests RecoveryScan::on_checkpoint(const Reply& reply) {
   Seq hint = 0;
   if (!reply.error) {
     Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes);
+    if (!found && found.error().code() == Code::unsupported && !mutated(Mutant::newer_passed_over)) {
+      return fail(found.error());
+    }
     // Without its checkpoint a mirror looks like a log of its own.
-    if (!found && ++unreadable_.checkpoints < reads_max && !mutated(Mutant::unreadable_is_absent))
+    if (!found && ++unreadable_checkpoints_ < reads_max && !mutated(Mutant::unreadable_is_absent))
       return start();
     if (found) {
       hint = found->anchor - std::min<Seq>(found->anchor, std::min(2 * found->window, most_before_hint));
-      window_ = found->window;
-      view_.checkpoint = *std::move(found);
+      near_.window = found->window;
+      near_.checkpoint = *std::move(found);
     }
   }
   stage_ = Stage::listing;
@@ -109,54 +125,40 @@ Requests RecoveryScan::on_checkpoint(const Reply& reply) {
 Requests RecoveryScan::on_listing(const Reply& reply) {
   if (std::optional<Request> more = listing_->next(reply)) return {*std::move(more)};
   if (listing_->error()) return fail(*listing_->error());
-  const std::size_t count = listing_->objects().size();
+  near_.listed = listing_->objects();
+  const std::size_t count = near_.listed.size();
   if (count == 0) return finish();
   stage_ = Stage::headers;
   lowest_asked_ = count;
-  return ask_headers_from(window_ != 0 ? first_needed() : count - std::min(count, first_look));
-}
-
-// Below this seq there can be no newest chain object: what lies beyond that one (an unfinished tail,
-// a seal placed ahead) is within a window of the tail, and the tail within a window of it.
-Seq RecoveryScan::near_end() const {
-  const Seq newest = listing_->objects().back().seq;
-  return newest - std::min(newest, 2 * Seq{window_});
+  return ask_headers_from(near_.window != 0 ? first_needed() : count - std::min(count, first_look));
 }
 
 // From which listed object on headers are needed for the highest anchor: from the newest chain object
-// on, which is neither below `near_end` nor below the checkpoint's anchor. The walk will begin before
+// on, which is neither below `say_begins` nor below the checkpoint's anchor. The walk will begin before
 // that: next to it after a clean close, else up to a window further down; so much of that as goes out
 // in the same trip is asked for as well. Should the checkpoint mislead, the next look goes without it.
 std::size_t RecoveryScan::first_needed() const {
-  const auto& objects = listing_->objects();
+  const auto& objects = near_.listed;
   const auto first_from = [&](Seq seq) {
     return static_cast<std::size_t>(std::ranges::lower_bound(objects, seq, {}, &ListedSeq::seq) -
                                     objects.begin());
   };
-  const std::size_t of_end = first_from(near_end());
-  if (!view_.checkpoint || restarts_ != 0) return of_end;
-  const std::optional<std::size_t> index = index_of(view_.checkpoint->anchor);
+  const std::size_t of_end = first_from(say_begins(near_));
+  if (!near_.checkpoint || restarts_ != 0) return of_end;
+  const std::optional<std::size_t> index = near_.index_of(near_.checkpoint->anchor);
   if (!index) return of_end;
   if (*index + 1 == objects.size()) return *index - std::min(*index, first_look);
-  const Seq needed = std::max(near_end(), view_.checkpoint->anchor);
+  const Seq needed = std::max(say_begins(near_), near_.checkpoint->anchor);
   const std::size_t same_trip = objects.size() - std::min(objects.size(), most_at_once);
   return std::min(first_from(needed),
-                  std::max(first_from(needed - std::min(needed, Seq{window_})), same_trip));
-}
-
-std::optional<std::size_t> RecoveryScan::index_of(Seq seq) const {
-  const auto& objects = listing_->objects();
-  const auto at = std::ranges::lower_bound(objects, seq, {}, &ListedSeq::seq);
-  if (at == objects.end() || at->seq != seq) return std::nullopt;
-  return static_cast<std::size_t>(at - objects.begin());
+                  std::max(first_from(needed - std::min(needed, Seq{near_.window})), same_trip));
 }
 
 Requests RecoveryScan::ask_headers_from(std::size_t index) {
   const std::uint32_t bytes = options_.fewest_trips ? front_bytes : std::uint32_t{format::header_bytes};
   Requests requests;
   for (; lowest_asked_ > index; --lowest_asked_) {
-    requests.push_back(
-        Request::make(Request::Kind::get_header, listing_->objects()[lowest_asked_ - 1].seq, bytes));
+    requests.push_back(Request::make(Request::Kind::get_header, near_.listed[lowest_asked_ - 1].seq, bytes));
   }
   outstanding_ += requests.size();
   return requests;
@@ -165,7 +167,7 @@ Requests RecoveryScan::ask_headers_from(std::size_t index) {
 Requests RecoveryScan::on_header(const Reply& reply) {
   if (reply.error && !reply.is(Code::not_found)) return fail(*reply.error);
   const Result<Header> header = header_in(reply);
-  headers_.insert_or_assign(reply.seq, header);
+  near_.headers.insert_or_assign(reply.seq, header);
   if (header && header->kind == Kind::seal && header->seq == reply.seq &&
       header->object_bytes == reply.bytes.size()) {
     // Damaged, or longer than what was read: it will be asked for, should it be needed.
@@ -174,48 +176,42 @@ Requests RecoveryScan::on_header(const Reply& reply) {
     }
   }
   if (--outstanding_ > 0) return {};
-  return walk_when_complete();
+  return stage_ == Stage::recovery ? take_recovered() : walk_when_complete();
 }
 
 Requests RecoveryScan::walk_when_complete() {
-  const auto known = std::ranges::find_if(headers_.rbegin(), headers_.rend(),
+  auto& headers = near_.headers;
+  const auto known = std::ranges::find_if(headers.rbegin(), headers.rend(),
                                           [](const auto& entry) { return entry.second.has_value(); });
-  if (known == headers_.rend()) {
+  if (known == headers.rend()) {
     if (lowest_asked_ > 0) return ask_headers_from(lowest_asked_ - std::min(lowest_asked_, 8 * first_look));
-    return doubt(headers_.rbegin()->first, headers_.rbegin()->second.error());
+    return doubt(headers.rbegin()->first, headers.rbegin()->second.error());
   }
   const Header& newest = *known->second;
-  window_ = newest.window;
-  if (view_.checkpoint && view_.checkpoint->log_id != newest.log_id) view_.checkpoint.reset();
+  near_.window = newest.window;
+  if (near_.checkpoint && near_.checkpoint->log_id != newest.log_id) near_.checkpoint.reset();
   if (Requests more = ask_headers_from(std::min(lowest_asked_, first_needed())); !more.empty()) return more;
 
-  for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
-    const Result<Header>& header = at->second;
-    if (!header || header->log_id == newest.log_id) continue;
-    return doubt(
-        at->first,
-        {Code::foreign, fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
-                                    "foreign one away",
-                                    at->first, known->first, to_hex(header->log_id), to_hex(newest.log_id))});
-  }
-  if (nothing_copied_yet()) return finish();
-  if (!unreadable_.promotions_noted && something_may_be_promotion()) {
+  Seq where = 0;
+  if (auto foreign = foreign_object(&where)) return doubt(where, *std::move(foreign));
+  if (nothing_copied_yet(near_)) return finish();
+  if (!near_.promotions_noted && something_may_be_promotion(near_)) {
     stage_ = Stage::promotions;
     return {Request::make(Request::Kind::list_promotions)};
   }
-  Seq anchor = highest_anchor();
-  if (mutated(Mutant::checkpoint_trusted) && view_.checkpoint) anchor = view_.checkpoint->anchor;
+  Seq anchor = highest_anchor(near_);
+  if (mutated(Mutant::checkpoint_trusted) && near_.checkpoint) anchor = near_.checkpoint->anchor;
   if (options_.past_loss) anchor = std::max(anchor, *options_.past_loss);
   if (anchor < listing_->covered_from()) {  // the hint was beyond what the objects know for sure
-    headers_.clear();
+    near_.headers.clear();
     seals_.clear();
     stage_ = Stage::listing;
     listing_.emplace(anchor);
     return ++restarts_ > max_restarts ? restart() : Requests{listing_->first()};
   }
-  std::optional<std::size_t> index = index_of(anchor);
+  std::optional<std::size_t> index = near_.index_of(anchor);
   if (mutated(Mutant::hole_accepted)) {
-    for (Seq before = anchor; !index && before > 0; --before) index = index_of(before - 1);
+    for (Seq before = anchor; !index && before > 0; --before) index = near_.index_of(before - 1);
   }
   // Did the newest objects go away since the listing? Then what is left knows too little: whoever trimmed
   // them has stored newer ones.
@@ -226,107 +222,39 @@ Requests RecoveryScan::walk_when_complete() {
 }
 
 // Far below the end may lie what a claimant that slept has put where the log was trimmed away.
-RecoveryScan::Headers::const_iterator RecoveryScan::first_with_a_say() const {
-  return headers_.lower_bound(mutated(Mutant::far_junk_counts) ? 0 : near_end());
-}
-
-// A mirror's copies tell what was stored at the source. So while the log is a mirror, its checkpoint says up
-// to where it is whole. That may be swept since (a checkpoint that came late), but where it was, a copy near
-// the end tells of the trim, and none was put before all below what that leaves was stored. And once it is a
-// log of its own, what was copied too far lies in the void of the seal that made it so, and is not asked.
-// (Where that seal has been trimmed away, it voids nothing: its place may since have been taken by a claimant
-// that slept.)
-Seq RecoveryScan::highest_anchor() const {
-  Seq lowest_live = 0;
-  for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
-    if (at->second) lowest_live = std::max(lowest_live, at->second->lowest_live);
+std::optional<Error> RecoveryScan::foreign_object(Seq* where) const {
+  const auto& headers = near_.headers;
+  const auto newest = std::ranges::find_if(headers.rbegin(), headers.rend(),
+                                           [](const auto& entry) { return entry.second.has_value(); });
+  const format::Id log = newest->second->log_id;
+  const Seq first = mutated(Mutant::far_junk_counts) ? 0 : say_begins(near_);
+  for (auto at = headers.lower_bound(first); at != headers.end(); ++at) {
+    const Result<Header>& header = at->second;
+    if (!header || header->log_id == log) continue;
+    *where = at->first;
+    return Error(Code::foreign,
+                 fmt::format("objects {} and {} belong to different logs ({} and {}); move the "
+                             "foreign one away",
+                             at->first, newest->first, to_hex(header->log_id), to_hex(log)));
   }
-  const std::optional<Seq> mirrored = mirrored_epoch();
-  Seq anchor = mirrored ? view_.checkpoint->anchor : 0;
-  Seq void_end = 0;    // of a promotion's seal
-  Seq silent_end = 0;  // of an object that may be one: what lies there may be one as well
-  for (auto at = first_with_a_say(); at != headers_.end(); ++at) {
-    const auto& [seq, header] = *at;
-    if (seq < void_end && !mutated(Mutant::void_anchors_believed)) continue;
-    if (!header) {
-      if (seq >= lowest_live && may_be_promotion(seq, header.error())) silent_end = seq + window_;
-      continue;
-    }
-    const bool copy = mirrored && header->epoch <= *mirrored;
-    const bool promoted = !copy && header->kind == Kind::seal && header->has(format::flag::promoted);
-    if (promoted && seq >= lowest_live && header->seq == seq) void_end = seq + window_;
-    if (seq < silent_end && !mutated(Mutant::void_anchors_believed)) continue;
-    if (copy) {
-      const bool trimmed_here = header->lowest_live > anchor && index_of(header->lowest_live);
-      if (trimmed_here && !mutated(Mutant::mirror_late_believed)) anchor = header->lowest_live;
-      continue;
-    }
-    anchor = mutated(Mutant::newest_anchor_only) ? header->anchor : std::max(anchor, header->anchor);
-  }
-  if (mirrored && anchor == view_.checkpoint->anchor) anchor = begun_at().value_or(anchor);
-  return anchor;
-}
-
-// A mirror's first checkpoint may come late, when another mirror has begun anew: the copies begin behind it,
-// or so far behind it as no copy goes while the place is empty that follows it.
-std::optional<Seq> RecoveryScan::begun_at() const {
-  const format::Checkpoint& known = *view_.checkpoint;
-  if (!known.nothing_copied()) return std::nullopt;
-  const auto& objects = listing_->objects();
-  auto next = std::ranges::lower_bound(objects, known.anchor, {}, &ListedSeq::seq);
-  Seq from = known.anchor;
-  if (next != objects.end() && next->seq == known.anchor) {
-    ++next;
-    from += 2 * Seq{known.window};
-  }
-  return next == objects.end() || next->seq < from ? std::nullopt : std::optional(next->seq);
-}
-
-// An unreadable object may be the seal of a promotion, behind which late copies lie. So it silences what such
-// a seal silences; then the walk comes to it, and it is read again. An ordinary checkpoint tells which seals
-// there are up to its anchor; and where no promotion was ever noted, there was none.
-bool RecoveryScan::may_be_promotion(Seq seq, const Error& error) const {
-  if (error.code() == Code::not_found || mutated(Mutant::unreadable_is_absent)) return false;
-  const std::optional<format::Checkpoint>& known = view_.checkpoint;
-  if (!known || known->mirror || known->anchor < seq) return unreadable_.promotions_noted.value_or(true);
-  const auto entry = std::ranges::lower_bound(known->history, seq, {}, &format::EpochEntry::seal);
-  return entry != known->history.end() && entry->seal == seq && (entry->flags & format::flag::promoted) != 0;
-}
-
-bool RecoveryScan::something_may_be_promotion() const {
-  return std::any_of(first_with_a_say(), headers_.end(), [this](const auto& entry) {
-    return !entry.second && may_be_promotion(entry.first, entry.second.error());
-  });
-}
-
-// The epoch up to which objects here are copies, if the checkpoint says that they are.
-std::optional<Seq> RecoveryScan::mirrored_epoch() const {
-  if (!view_.checkpoint || !view_.checkpoint->mirror || mutated(Mutant::mirror_anchors_believed))
-    return std::nullopt;
-  return view_.checkpoint->history.back().seal;
-}
-
-// A mirror's first checkpoint is put before the first record: until that is there, there is no log.
-bool RecoveryScan::nothing_copied_yet() const {
-  if (!mirrored_epoch() || !view_.checkpoint->nothing_copied()) return false;
-  return listing_->objects().back().seq < view_.checkpoint->anchor;
+  return std::nullopt;
 }
 
 bool RecoveryScan::something_near_end_went() const {
-  return std::any_of(headers_.lower_bound(near_end()), headers_.end(), [](const auto& entry) {
-    return !entry.second && entry.second.error().code() == Code::not_found;
-  });
+  return std::any_of(
+      near_.headers.lower_bound(say_begins(near_)), near_.headers.end(),
+      [](const auto& entry) { return !entry.second && entry.second.error().code() == Code::not_found; });
 }
 
 Requests RecoveryScan::walk(std::size_t anchor_index) {
-  const auto& objects = listing_->objects();
+  const auto& objects = near_.listed;
   // What went away while we looked was trimmed or swept: the listing is out of date.
   for (std::size_t i = anchor_index; i < objects.size(); ++i) {
-    const Result<Header>& header = headers_.at(objects[i].seq);
+    const Result<Header>& header = near_.headers.at(objects[i].seq);
     if (!header && header.error().code() == Code::not_found) return restart();
   }
   const Seq anchor_seq = objects[anchor_index].seq;
-  const Result<Header>& anchor = headers_.at(anchor_seq);
+  const Result<Header>& anchor = near_.headers.at(anchor_seq);
   if (!anchor) return doubt(anchor_seq, anchor.error());
   if (anchor->seq != anchor_seq || (anchor->kind == Kind::seal && anchor->has(format::flag::ahead))) {
     return doubt(anchor_seq,
@@ -334,6 +262,7 @@ Requests RecoveryScan::walk(std::size_t anchor_index) {
                   fmt::format("object {} is not the one that later objects name as stored", anchor_seq)});
   }
   anchor_epoch_ = anchor->epoch;
+  anchor_epoch_begins_ = anchor->first_offset;
   walked_seals_.clear();
   view_.exists = true;
   view_.leftovers.clear();
@@ -348,7 +277,7 @@ Requests RecoveryScan::walk(std::size_t anchor_index) {
       view_.cut.assign(objects.begin() + static_cast<std::ptrdiff_t>(i), objects.end());
       break;
     }
-    const Result<Header>& header = headers_.at(at.seq);
+    const Result<Header>& header = near_.headers.at(at.seq);
     if (!header) return doubt(at.seq, header.error());
     const Result<Position> next = step(at, *header);
     if (!next) return doubt(at.seq, next.error());
@@ -360,17 +289,17 @@ Requests RecoveryScan::walk(std::size_t anchor_index) {
   }
   view_.tail = at;
   for (const ListedSeq& object : view_.cut) {
-    const Result<Header>& header = headers_.at(object.seq);
+    const Result<Header>& header = near_.headers.at(object.seq);
     if (!header) return doubt(object.seq, header.error());
   }
-  if (const std::optional<Error> lost = claims_beyond(at)) {
-    return suspect_missing(at.seq, at.offset, lost->message());
+  if (const auto claim = furthest_claim(near_, at.seq); claim && claim->stored_below > at.seq) {
+    return suspect_missing(at.seq, at.offset, describe(*claim));
   }
   if (view_.newest.kind == Kind::seal && !mutated(Mutant::seal_at_end_trusted)) {
     stage_ = Stage::recheck;
     return {Request::make(Request::Kind::list, objects.back().seq + 1, 1)};
   }
-  return finish_or_ask_history();
+  return confirm_lost_end();
 }
 
 // A seal at the end may be one that a claimant who slept has put where the log was trimmed away since
@@ -379,78 +308,112 @@ Requests RecoveryScan::walk(std::size_t anchor_index) {
 // beyond its tail that says that all before it is stored makes it look damaged.)
 Requests RecoveryScan::on_recheck(const Reply& reply) {
   if (reply.error) return fail(*reply.error);
-  return reply.listed.empty() ? finish_or_ask_history() : restart();
+  return reply.listed.empty() ? confirm_lost_end() : restart();
 }
 
-// A hole is the tail only if nothing behind it knows better: an object that was made when the hole's
-// place was stored, one that could only be made after that, or one that the checkpoint knows as stored
-// with all before it. (After a clean close that may be the only witness: the last objects were made
-// before the first was acknowledged.) What copies know was stored at the source, not here.
-std::optional<Error> RecoveryScan::claims_beyond(const Position& hole) const {
-  if (mutated(Mutant::hole_accepted)) return std::nullopt;
-  for (const ListedSeq& object : view_.cut) {
-    const Header& header = *headers_.at(object.seq);
-    const bool of_source = mirrored_epoch() && header.epoch <= *mirrored_epoch();
-    const bool knew = header.durable_seq > hole.seq && !of_source;
-    const bool too_far = header.kind == Kind::data && header.seq >= hole.seq + hole.window;
-    if (view_.checkpoint && view_.checkpoint->anchor == object.seq) {
-      return Error(
-          Code::corruption,
-          fmt::format("it was acknowledged (the checkpoint says that all up to object {} was stored)",
-                      object.seq));
-    }
-    if (knew || too_far) {
-      return Error(
-          Code::corruption,
-          fmt::format("it was acknowledged (object {} says that all below object {}, offset {}, was stored)",
-                      header.seq, header.durable_seq, header.durable_offset));
-    }
+// As any suspicion: two scans in a row have to find it.
+Requests RecoveryScan::confirm_lost_end() {
+  const std::optional<LostEnd> lost = lost_end(view_.tail, near_.checkpoint);
+  if (lost && doubted_ != view_.tail.seq && !mutated(Mutant::one_look)) {
+    doubted_ = view_.tail.seq;
+    return restart();
   }
-  return std::nullopt;
+  view_.lost_end = lost;
+  return finish_or_ask_history();
 }
 
 // Listing and reading take time: an object that is stored, trimmed, or put where one was trimmed, while
 // we look, can look missing or wrong. What two surveys in a row find so, is so.
 Requests RecoveryScan::doubt(Seq seq, Error error) {
-  if (doubted_ == seq || mutated(Mutant::one_look)) return fail(std::move(error));
+  if (doubted_ == seq || mutated(Mutant::one_look)) return recover(std::move(error));
   doubted_ = seq;
   return restart();
 }
 
 Requests RecoveryScan::suspect_missing(Seq seq, std::optional<Offset> offset, std::string_view what) {
-  return doubt(seq, {Code::corruption,
-                     fmt::format("object {}{} is missing: {}; restore it from a copy, or see `varve verify`",
-                                 seq, offset ? fmt::format(" (offset {})", *offset) : "", what)});
+  return doubt(seq, missing(seq, offset, what));
 }
 
 Requests RecoveryScan::restart() {
   if (++restarts_ > max_restarts) {
     return fail({Code::unavailable, "the log changes faster than it can be looked at; try again"});
   }
-  headers_.clear();
+  near_ = {};
   seals_.clear();
   outstanding_ = 0;
-  window_ = 0;
   view_ = {};
   return start();
 }
 
+// What is damaged is damaged: what can be read all the same? Answered from all that was listed of the last
+// four windows: the highest anchor is among that, wherever it is.
+Requests RecoveryScan::recover(Error why) {
+  const bool damaged = why.code() == Code::corruption || why.code() == Code::foreign;
+  if (!options_.tell_damage || !damaged) return fail(std::move(why));
+  view_ = {};
+  view_.damage = Damage{.why = std::move(why)};
+  if (near_.window == 0) return fail(view_.damage->why);
+  stage_ = Stage::recovery;
+  const Seq newest = near_.listed.back().seq;
+  const Seq from = newest - std::min(newest, 4 * Seq{near_.window});
+  const auto first = std::ranges::lower_bound(near_.listed, from, {}, &ListedSeq::seq);
+  Requests more =
+      ask_headers_from(std::min(lowest_asked_, static_cast<std::size_t>(first - near_.listed.begin())));
+  return more.empty() ? take_recovered() : more;
+}
+
+Requests RecoveryScan::take_recovered() {
+  for (const auto& [seq, header] : near_.headers) {
+    if (header) continue;
+    if (header.error().code() == Code::not_found) return restart();
+    if (header.error().code() == Code::unsupported) return fail(header.error());
+  }
+  Result<RecoveredEnd> end = recover_end(near_);
+  if (!end) return fail(view_.damage->why);
+  view_.exists = true;
+  view_.tail = end->tail;
+  view_.newest = end->newest;
+  view_.newest_owned = end->newest_owned;
+  view_.leftovers = std::move(end->garbage);
+  const auto cut = std::ranges::lower_bound(near_.listed, end->tail.seq, {}, &ListedSeq::seq);
+  view_.cut.assign(cut, near_.listed.end());
+  Damage& damage = *view_.damage;
+  damage.lost = std::move(end->lost);
+  damage.walk_from = end->walk_from;
+  damage.end_unknown = end->end_unknown.has_value();
+  if (end->end_unknown) damage.why = *std::move(end->end_unknown);
+  damage.stored_below = end->stored_below;
+  walked_seals_ = std::move(end->seals);
+  anchor_epoch_ = end->first.epoch;
+  anchor_epoch_begins_ = end->first.first_offset;
+  return finish_or_ask_history();
+}
+
 Requests RecoveryScan::finish_or_ask_history() {
   if (!options_.want_history) return finish();
-  if (view_.checkpoint && !view_.checkpoint->history.empty() &&
-      view_.checkpoint->history.back().seal == anchor_epoch_) {
-    return finish_with(view_.checkpoint->history);
+  if (near_.checkpoint && near_.checkpoint->history.back().seal == anchor_epoch_) {
+    return finish_with(near_.checkpoint->history);
   }
   if (const auto found = seals_.find(anchor_epoch_); found != seals_.end()) {
-    return finish_with(history_from(headers_.at(anchor_epoch_).value(), std::move(found->second)));
+    return finish_with(history_from(near_.headers.at(anchor_epoch_).value(), std::move(found->second)));
   }
   stage_ = Stage::seal;
   return {Request::make(Request::Kind::get_object, anchor_epoch_)};
 }
 
+// The seal of the epoch that the walk began in is lost: the checkpoint may know the epochs before.
+Requests RecoveryScan::without_seal(Error why) {
+  if (why.code() != Code::corruption && why.code() != Code::foreign) return fail(std::move(why));
+  format::EpochHistory history;
+  if (near_.checkpoint) history = near_.checkpoint->history;
+  std::erase_if(history, [&](const format::EpochEntry& entry) { return entry.seal >= anchor_epoch_; });
+  history.push_back({anchor_epoch_, anchor_epoch_begins_, 0});
+  return finish_with(std::move(history));
+}
+
 // A checkpoint that a mirror which slept has put after the log became one of its own says nothing any more.
 void RecoveryScan::judge_mirror() {
-  const std::optional<Seq> mirrored = mirrored_epoch();
+  const std::optional<Seq> mirrored = mirrored_epoch(view_.checkpoint);
   if (!mirrored) return;
   const auto promoted = [&](const format::EpochEntry& entry) {
     return entry.seal > *mirrored && (entry.flags & format::flag::promoted) != 0;
@@ -460,10 +423,11 @@ void RecoveryScan::judge_mirror() {
   const bool long_ago = !view_.history.empty() && view_.history.front().seal > *mirrored;
   if (long_ago || std::ranges::any_of(view_.history, promoted)) return;
   view_.mirror = view_.checkpoint->mirror;
-  const std::optional<Seq> begun = view_.exists ? begun_at() : std::nullopt;
-  if (!begun || !headers_.contains(*begun) || !headers_.at(*begun)) return;
+  const std::optional<Seq> begun = view_.exists ? begun_at(near_) : std::nullopt;
+  const auto first = begun ? near_.headers.find(*begun) : near_.headers.end();
+  if (first == near_.headers.end() || !first->second) return;
   view_.mirror->begins_seq = *begun;
-  view_.mirror->begins_offset = std::max(view_.mirror->begins_offset, headers_.at(*begun)->first_offset);
+  view_.mirror->begins_offset = std::max(view_.mirror->begins_offset, first->second->first_offset);
 }
 
 Requests RecoveryScan::finish_with(format::EpochHistory until_anchor) {
@@ -473,6 +437,7 @@ Requests RecoveryScan::finish_with(format::EpochHistory until_anchor) {
 }
 
 Requests RecoveryScan::finish() {
+  view_.checkpoint = near_.checkpoint;
   judge_mirror();
   result_ = view_;
   return {};
@@ -480,18 +445,20 @@ Requests RecoveryScan::finish() {
 
 Requests RecoveryScan::on_seal(const Reply& reply) {
   const Result<Header> header = header_in(reply);
+  std::optional<Error> wrong;
   if (!header) {
     // A live epoch's seal is never deleted; but the epoch may have been trimmed since we walked it.
-    if (reply.is(Code::not_found)) return suspect_missing(reply.seq, {}, "it is the seal of an epoch in use");
-    return doubt(reply.seq, header.error());
+    wrong = reply.is(Code::not_found) ? missing(reply.seq, {}, "it is the seal of an epoch in use")
+                                      : header.error();
+  } else if (header->kind != Kind::seal || header->seq != reply.seq) {
+    wrong = Error(Code::corruption, fmt::format("object {} is not the seal of its epoch", reply.seq));
+  } else if (Result<format::SealBody> body = format::decode_seal(reply.bytes, *header)) {
+    return finish_with(history_from(*header, *std::move(body)));
+  } else {
+    wrong = body.error().with_context(fmt::format("object {}", reply.seq));
   }
-  if (header->kind != Kind::seal || header->seq != reply.seq) {
-    return doubt(reply.seq,
-                 {Code::corruption, fmt::format("object {} is not the seal of its epoch", reply.seq)});
-  }
-  Result<format::SealBody> body = format::decode_seal(reply.bytes, *header);
-  if (!body) return doubt(reply.seq, body.error().with_context(fmt::format("object {}", reply.seq)));
-  return finish_with(history_from(*header, *std::move(body)));
+  if (view_.damage || (options_.past_loss && doubted_ == reply.seq)) return without_seal(*std::move(wrong));
+  return doubt(reply.seq, *std::move(wrong));
 }
 
 Requests RecoveryScan::fail(Error error) {

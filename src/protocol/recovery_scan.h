@@ -15,11 +15,22 @@
 #include "format/checkpoint.h"
 #include "format/epochs.h"
 #include "format/seal.h"
+#include "protocol/evidence.h"
 #include "protocol/position.h"
 #include "protocol/request.h"
 #include "protocol/tail_listing.h"
 
 namespace varve::protocol {
+
+/// What is lost near a log's end, or cannot be read there. Nobody may write behind it without the operator's
+/// word; what is sound can be read.
+struct Damage {
+  Error why;                           ///< `corruption` or `foreign`
+  std::vector<LostObjects> lost = {};  ///< as far as it is known
+  Seq walk_from = 0;         ///< an object behind all that; from there the log is whole up to its tail
+  bool end_unknown = false;  ///< from the tail on there may have been more that was acknowledged
+  Seq stored_below = 0;      ///< every chain object below was stored, as sound objects prove
+};
 
 /// What a survey found.
 struct LogState {
@@ -32,6 +43,9 @@ struct LogState {
   format::EpochHistory history;      ///< every live epoch's seal (if asked for)
   std::optional<format::Checkpoint> checkpoint;
   std::optional<format::MirrorState> mirror;  ///< the log is a mirror of another (if history was asked for)
+  std::optional<Damage> damage;               ///< only with `Options::tell_damage`
+  /// The checkpoint alone says that there was more: read the log as if it did not, and write nothing.
+  std::optional<LostEnd> lost_end;
 
   [[nodiscard]] Offset start_offset() const;
   [[nodiscard]] Seq lowest_live() const;
@@ -54,6 +68,8 @@ class RecoveryScan {
     /// The operator has given up what is lost before this object, so it is walked from, unless later
     /// objects know a place behind it.
     std::optional<Seq> past_loss = {};
+    /// Damage is no error: the view tells of it, and of what can be read. For those who write nothing.
+    bool tell_damage = false;
   };
   explicit RecoveryScan(Options options) : options_(options) {}
 
@@ -69,8 +85,7 @@ class RecoveryScan {
   [[nodiscard]] const Result<LogState>& result() const { return *result_; }
 
  private:
-  enum class Stage : std::uint8_t { checkpoint, listing, headers, promotions, recheck, seal };
-  using Headers = std::map<Seq, Result<format::Header>>;
+  enum class Stage : std::uint8_t { checkpoint, listing, headers, promotions, recheck, seal, recovery };
 
   Requests on_checkpoint(const Reply& reply);
   Requests on_listing(const Reply& reply);
@@ -81,7 +96,11 @@ class RecoveryScan {
   Requests ask_headers_from(std::size_t index);
   Requests walk_when_complete();
   Requests walk(std::size_t anchor_index);
+  Requests confirm_lost_end();
+  Requests recover(Error why);
+  Requests take_recovered();
   Requests finish_or_ask_history();
+  Requests without_seal(Error why);
   Requests finish_with(format::EpochHistory until_anchor);
   Requests finish();
   Requests doubt(Seq seq, Error error);
@@ -89,39 +108,30 @@ class RecoveryScan {
   Requests fail(Error error);
   Requests restart();
 
-  [[nodiscard]] std::optional<std::size_t> index_of(Seq seq) const;
-  [[nodiscard]] Seq near_end() const;
   [[nodiscard]] std::size_t first_needed() const;
   [[nodiscard]] bool something_near_end_went() const;
-  [[nodiscard]] Headers::const_iterator first_with_a_say() const;
-  [[nodiscard]] Seq highest_anchor() const;
-  [[nodiscard]] std::optional<Seq> mirrored_epoch() const;
-  [[nodiscard]] bool may_be_promotion(Seq seq, const Error& error) const;
-  [[nodiscard]] bool something_may_be_promotion() const;
-  [[nodiscard]] bool nothing_copied_yet() const;
-  [[nodiscard]] std::optional<Seq> begun_at() const;
+  [[nodiscard]] std::optional<Error> foreign_object(Seq* where) const;
   void judge_mirror();
-  std::optional<Error> claims_beyond(const Position& hole) const;
 
   Options options_;
   Stage stage_ = Stage::checkpoint;
   std::optional<TailListing> listing_;
-  Headers headers_;
-  std::map<Seq, format::SealBody> seals_;  // those of `headers_` that came with all of their body
+  NearEnd near_;
+  std::map<Seq, format::SealBody> seals_;  // those of `near_` that came with all of their body
   std::size_t outstanding_ = 0;
   std::size_t lowest_asked_ = 0;  // headers of objects()[lowest_asked_..] are asked for
-  std::uint32_t window_ = 0;      // 0 until known
   Seq anchor_epoch_ = 0;
+  Offset anchor_epoch_begins_ = 0;  // at most; should its seal be lost
   format::EpochHistory walked_seals_;
   LogState view_;
   std::optional<Seq> doubted_;  // found missing or wrong by the look before this one
   std::uint32_t restarts_ = 0;
-  struct Unreadable {
-    std::optional<bool> promotions_noted = {};  // asked only where a header can't be read
-    std::uint32_t checkpoints = 0;
-  } unreadable_;
+  std::uint32_t unreadable_checkpoints_ = 0;
   std::optional<Result<LogState>> result_;
 };
+
+/// What a look that found no log says: `not_found`, or `corruption` where its checkpoint knows of objects.
+[[nodiscard]] Error nothing_there(const LogState& state);
 
 /// Looks at one reply of `get_header` or `get_object`: the decoded header, told which object it is.
 Result<format::Header> header_in(const Reply& reply);

@@ -66,9 +66,11 @@ struct Reply {
   std::optional<Error> error;                          ///< `not_found` and `already_exists` are told here too
   std::vector<std::byte> bytes;                        ///< get_*
   std::vector<ListedSeq> listed;                       ///< list: ascending
-  std::vector<std::string> foreign;  ///< list: names under the log's prefix that no log makes
-  bool truncated = false;            ///< list: more may follow
-  std::vector<Seq> not_removed;      ///< remove: those that failed
+  /// list: names under the log's prefix that no log makes, passed over. None hides an object: with nothing
+  /// listed there is none from `seq` on.
+  std::vector<std::string> strangers;
+  bool truncated = false;        ///< list: more may follow
+  std::vector<Seq> not_removed;  ///< remove: those that failed
 
   [[nodiscard]] bool is(Code code) const { return error && error->code() == code; }
 };

@@ -17,7 +17,7 @@ Requests Seek::start() { return state_ ? search() : look(); }
 Requests Seek::look() {
   ++looks_;
   outdated_ = false;
-  return stage_.emplace<Scan>(RecoveryScan({.want_history = true})).start();
+  return stage_.emplace<Scan>(RecoveryScan({.want_history = true, .tell_damage = true})).start();
 }
 
 Requests Seek::on(const Reply& reply) {
@@ -41,7 +41,7 @@ Requests Seek::on_state() {
     // The log changes faster than it can be looked at: how long to go on is for whoever waits.
     return state.error().code() == Code::unavailable ? look() : fail(state.error());
   }
-  if (!state->exists) return fail({Code::not_found, "there is no log here; check the name"});
+  if (!state->exists) return fail(nothing_there(*state));
   state_ = *state;
   return missed_ && is_lost() ? fail(loss()) : search();
 }
@@ -66,7 +66,7 @@ Requests Seek::on_searched() {
   }
   const Code code = found.error().code();
   const bool damage = code == Code::not_found || code == Code::corruption || code == Code::foreign;
-  if (!damage && !(outdated_ && code == Code::out_of_range)) return fail(found.error());
+  if (!damage && !(outdated_ && code == Code::out_of_range)) return fail(beyond_tail(found.error()));
   known_.clear();
   if (damage) {
     missed_ = found.error();
@@ -74,6 +74,14 @@ Requests Seek::on_searched() {
     if (mutated(Mutant::trim_seems_damage)) return fail(loss());
   }
   return look();
+}
+
+// Where nobody knows what is lost at the end, nobody knows that there is no such record.
+Error Seek::beyond_tail(const Error& error) const {
+  const bool beyond = error.code() == Code::out_of_range && target_.offset.value_or(0) >= state_->tail.offset;
+  const bool unknown =
+      state_->damage && state_->damage->end_unknown && !mutated(Mutant::unknown_end_believed);
+  return beyond && unknown ? state_->damage->why : error;
 }
 
 // Judges the object that the search before this look missed. What went before a look began is known to it, if

@@ -59,6 +59,7 @@ class Seek {
   Requests on_state();
   Requests search();
   Requests on_searched();
+  [[nodiscard]] Error beyond_tail(const Error& error) const;
   bool is_lost();
   [[nodiscard]] Error loss() const;
   Requests check();

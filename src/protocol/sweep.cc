@@ -87,6 +87,7 @@ Requests Sweep::on_header(const Reply& reply) {
   const Result<Header> header = header_in(reply);
   if (!header) {
     if (!reply.is(Code::not_found)) ++left_;
+    if (header.error().code() == Code::unsupported) error_ = header.error();
   } else if (header->kind == Kind::data) {
     removable_.push_back(reply.seq);
   } else if (epoch_is_over(reply.seq)) {

@@ -31,7 +31,8 @@ class Sweep {
   [[nodiscard]] std::uint64_t removed() const { return removed_; }
   /// Could not be removed, or could not be told to be removable.
   [[nodiscard]] std::uint64_t left() const { return left_; }
-  /// The store's, if one ended the sweep early.
+  /// The store's, if one ended the sweep early; `unsupported`, if it came to objects of a newer program,
+  /// which it has left.
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
  private:

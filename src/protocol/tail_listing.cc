@@ -18,12 +18,6 @@ std::optional<Request> TailListing::next(const Reply& reply) {
     error_ = reply.error;
     return std::nullopt;
   }
-  if (!reply.foreign.empty()) {
-    error_ = Error(Code::foreign,
-                   "'" + reply.foreign.front() +
-                       "' lies among the log's objects but no log writes such a name; move it away");
-    return std::nullopt;
-  }
   switch (stage_) {
     case Stage::first_page:
       if (reply.truncated && !reply.listed.empty()) {

@@ -20,6 +20,11 @@ constexpr std::uint32_t max_rounds = 256;
 
 }  // namespace
 
+Error newer_note(Seq seal) {
+  return {Code::unsupported,
+          fmt::format("the note of the promotion by seal {} is of a newer program: upgrade this one", seal)};
+}
+
 Requests Takeover::start(std::int64_t /*now_unix_ms*/) { return scan_.start(); }
 
 Requests Takeover::on(const Reply& reply, std::int64_t now_unix_ms) {
@@ -59,18 +64,14 @@ Requests Takeover::on_view(const LogState& view, std::int64_t now_unix_ms) {
                                           view.checkpoint->mirror->source))
               .with_outcome(WriteOutcome::fenced));
     }
-    if (view.checkpoint) {
-      return fail({Code::corruption,
-                   fmt::format("the checkpoint says that the log had objects up to {}, and there is "
-                               "none; restore them, or delete the checkpoint to begin anew",
-                               view.checkpoint->anchor)});
-    }
+    if (view.checkpoint) return fail(nothing_is_left(*view.checkpoint));
     return create(now_unix_ms);
   }
   if (auto refused = refusal(view)) return fail(refused->with_outcome(WriteOutcome::fenced));
   const Header& newest = view.newest;
   const bool regular_seal = newest.kind == Kind::seal && !newest.has(format::flag::ahead);
   if (regular_seal && newest.writer_id == claimant_.writer_id) return own(&view);
+  if (auto lost = lost_end_of(view)) return fail(*std::move(lost));
   // A seal placed ahead (by a claimant that may be long dead) owns nothing: it only costs us another.
   const Header& owner = mutated(Mutant::ahead_fences_claimant) ? view.newest : view.newest_owned;
   if (stored_ && owner.writer_id != claimant_.writer_id && view.lowest_live() <= stored_->seq) {
@@ -90,6 +91,12 @@ Requests Takeover::on_view(const LogState& view, std::int64_t now_unix_ms) {
   const bool ahead = lost_races_ >= races_before_ahead && claimant_.purpose != Purpose::promote;
   if (ahead) lost_races_ = 0;
   return seal_at(view, ahead, now_unix_ms);
+}
+
+// Offsets would be given out twice.
+std::optional<Error> Takeover::lost_end_of(const LogState& view) const {
+  if (!view.lost_end || claimant_.accepted_end == view.tail.offset) return std::nullopt;
+  return explain(*view.lost_end, view.tail);
 }
 
 std::optional<Error> Takeover::refusal(const LogState& view) const {
@@ -154,6 +161,7 @@ Requests Takeover::on_promotion(const Reply& reply, std::int64_t now_unix_ms) {
             .with_outcome(WriteOutcome::fenced));
   }
   if (!gone && reply.error) return fail(*reply.error);
+  if (!gone && !reply.bytes.empty()) return fail(newer_note(*view.newest_promotion()));
   promoted_here_ = view.newest_promotion();
   return on_view(view, now_unix_ms);
 }
@@ -233,7 +241,7 @@ Requests Takeover::on_put(const Reply& reply) {
 
 Requests Takeover::on_recheck(const Reply& reply) {
   if (reply.error) return fail(*reply.error);
-  if (!reply.listed.empty() || !reply.foreign.empty()) return survey_again();
+  if (!reply.listed.empty()) return survey_again();
   return own(nullptr);
 }
 

@@ -25,7 +25,9 @@ struct Claimant {
   std::string host;
   std::uint64_t pid = 0;
   bool must_exist = false;
-  std::optional<Seq> past_loss = {};  ///< as `Survey::Options::past_loss`
+  std::optional<Seq> past_loss = {};  ///< as `RecoveryScan::Options::past_loss`
+  /// The operator's word that the log ends at this offset, whatever its checkpoint knows of.
+  std::optional<Offset> accepted_end = {};
   Purpose purpose = Purpose::write;
   std::optional<Seq> expected_tail = {};  ///< where the log was seen to end; elsewhere: `unavailable`
 };
@@ -55,7 +57,8 @@ class Takeover {
 
   [[nodiscard]] bool done() const { return result_.has_value(); }
   /// Only when done. Errors: those of `Survey`, `fenced` (another claimant won after us),
-  /// `not_found` (with `must_exist`). A purpose that is refused is `fenced` as well.
+  /// `not_found` (with `must_exist`), `corruption` (the checkpoint knows of objects behind the end that are
+  /// not there). A purpose that is refused is `fenced` as well.
   [[nodiscard]] const Result<Ownership>& result() const { return *result_; }
 
  private:
@@ -63,6 +66,7 @@ class Takeover {
 
   Requests survey_again();
   Requests on_view(const LogState& view, std::int64_t now_unix_ms);
+  [[nodiscard]] std::optional<Error> lost_end_of(const LogState& view) const;
   [[nodiscard]] std::optional<Error> refusal(const LogState& view) const;
   [[nodiscard]] bool may_be_a_copy(const LogState& view) const;
   Requests on_promotion(const Reply& reply, std::int64_t now_unix_ms);
@@ -87,5 +91,9 @@ class Takeover {
   std::uint64_t truncated_objects_ = 0;
   std::optional<Result<Ownership>> result_;
 };
+
+/// What is said of the note of a promotion that is not empty: `unsupported`. What it means that it says more
+/// than that it is there, only a newer program knows.
+[[nodiscard]] Error newer_note(Seq seal);
 
 }  // namespace varve::protocol

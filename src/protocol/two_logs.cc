@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "format/key.h"
+#include "protocol/takeover.h"
 
 namespace varve::protocol {
 
@@ -63,8 +64,11 @@ Task<Result<LogState>> TwoLogs::scan(Side side) {
   Requests first = scan.start();
   co_await talk.run(side, std::move(first), listener_of(scan));
   if (!scan.result()) co_return scan.result().error().with_context(name(side));
-  if (!scan.result()->exists)
+  if (!scan.result()->exists) {
+    const Error nothing = nothing_there(*scan.result());
+    if (nothing.code() != Code::not_found) co_return nothing.with_context(name(side));
     co_return Error(Code::not_found, fmt::format("there is no log at {}; check the name", name(side)));
+  }
   co_return scan.result();
 }
 
@@ -112,7 +116,8 @@ Task<Result<std::optional<TwoLogs::SealObject>>> TwoLogs::seal_at(Side side, Seq
         co_return std::optional(std::move(seal));
       }
     }
-    if (reply.error) co_return header.error().with_context(name(side));
+    const bool newer = !header && header.error().code() == Code::unsupported;
+    if (reply.error || newer) co_return header.error().with_context(name(side));
     if (reads < reads_max) continue;
     co_return Error(Code::corruption, fmt::format("{} is not the seal of its epoch", name_of(side, seq)));
   }
@@ -124,6 +129,8 @@ Task<Result<TwoLogs::KnownCheckpoint>> TwoLogs::checkpoint_of(Side side) {
     if (reply.is(Code::not_found)) co_return KnownCheckpoint{};
     if (reply.error) co_return *reply.error;
     Result<format::Checkpoint> found = format::decode_checkpoint(reply.bytes);
+    if (!found && found.error().code() == Code::unsupported)
+      co_return found.error().with_context("the checkpoint of " + name(side));
     KnownCheckpoint known;
     known.unreadable = !found;
     const bool is_last = found || reads == reads_max;
@@ -147,6 +154,7 @@ Task<Result<bool>> TwoLogs::promoted_here(Side side, Seq seal) {
   const Reply noted =
       co_await talk.ask(Side::destination, Request::make(Request::Kind::get_promotion, (*header)->writer_id));
   if (noted.error && !noted.is(Code::not_found)) co_return *noted.error;
+  if (!noted.error && !noted.bytes.empty()) co_return newer_note(seal).with_context(name(Side::destination));
   co_return !noted.error;
 }
 

@@ -376,7 +376,7 @@ Result<std::unique_ptr<PointReader>> PointReader::open(LogAddress log, PointRead
   return log::with_store(log, [&]() -> Result<std::unique_ptr<PointReader>> {
     const log::LogStore log_store(std::move(log));
     const read::WaitLimit patience{.deadline = log::LogStore::after(options.give_up_ms), .stop = {}};
-    Result<LogState> view = read::read_log_state(log_store, patience);
+    Result<LogState> view = read::read_log_state(log_store, patience, read::OnDamage::tell);
     if (!view) return as_said_to_callers(view.error());
     return std::unique_ptr<PointReader>(
         new PointReader(std::make_unique<Impl>(log_store, options, *std::move(view))));

@@ -1,5 +1,6 @@
 #include "replicate/resume_point.h"
 
+#include "log/nesting.h"
 #include "object_store/probe/create_probe.h"
 #include "replicate/drive.h"
 
@@ -11,6 +12,7 @@ using protocol::MirrorStart;
 namespace {
 
 Result<void> prove(const LogStore& destination, const read::WaitLimit& patience) {
+  if (const auto apart = log::check_nesting(destination, patience.deadline); !apart) return apart;
   if (!destination.store().requests_are_priced()) return {};
   return object_store::prove_create_if_absent(destination.store(), destination.address().path + "/",
                                               patience.deadline);

@@ -149,7 +149,7 @@ Result<void> StandbyPlace::expect_nothing(const read::WaitLimit& patience) const
     if (!reply) return reply.error();
     if (reply->is(Code::not_found)) continue;
     if (reply->error) return *reply->error;
-    if (reply->listed.empty() && reply->foreign.empty() && reply->bytes.empty()) continue;
+    if (reply->listed.empty() && reply->bytes.empty()) continue;
     return Error(Code::foreign,
                  fmt::format("it holds something, and {} has no log: promote it if it is the mirror of what "
                              "was there, or choose an empty place",

@@ -146,6 +146,8 @@ std::string seen_wrongly(const PlainStore::Objects& objects, const std::string& 
   }
   if (const auto info = inspect(log); !info) {
     if (!is_report(info.error())) return "inspect says: " + info.error().message();
+  } else if (info->damage) {
+    reported = true;
   } else if (info->start_offset != start_offset || info->end_offset != end) {
     return fmt::format("inspect sees {} to {}", info->start_offset, info->end_offset);
   }

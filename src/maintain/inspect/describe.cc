@@ -53,6 +53,10 @@ void write_line(std::string& text, std::string_view name, std::string_view value
   fmt::format_to(std::back_inserter(text), "{:<16}{}\n", name, value);
 }
 
+std::string_view what_is_wrong(const Error& error) {
+  return error.code() == Code::unsupported ? "NEWER" : "DAMAGED";
+}
+
 void write_header(std::string& text, const Header& h) {
   write_line(text, "kind", h.kind == format::Kind::seal ? "SEAL" : "DATA");
   write_line(text, "flags", flags_text(h.flags));
@@ -99,7 +103,7 @@ std::string describe_checkpoint(std::span<const std::byte> bytes) {
   write_line(text, "kind", "checkpoint");
   write_line(text, "size", fmt::format("{} bytes", bytes.size()));
   if (!checkpoint) {
-    write_line(text, "DAMAGED", checkpoint.error().message());
+    write_line(text, what_is_wrong(checkpoint.error()), checkpoint.error().message());
     return text;
   }
   write_line(text, "log", to_hex(checkpoint->log_id));
@@ -131,7 +135,7 @@ std::string describe_object(std::span<const std::byte> object) {
   write_line(text, "size", fmt::format("{} bytes", object.size()));
   const auto header = format::decode_header(object);
   if (!header) {
-    write_line(text, "DAMAGED", header.error().message());
+    write_line(text, what_is_wrong(header.error()), header.error().message());
     return text;
   }
   write_header(text, *header);

@@ -10,10 +10,10 @@
 
 namespace varve::maintain {
 
-/// Whether an error tells of what is stored, and not of a store that could not be asked.
+/// Whether an error tells of what is stored, and not of a store that could not be asked, nor of what a newer
+/// program has stored.
 [[nodiscard]] inline bool is_damage(const Error& error) {
-  return error.code() == Code::corruption || error.code() == Code::foreign ||
-         error.code() == Code::unsupported;
+  return error.code() == Code::corruption || error.code() == Code::foreign;
 }
 
 inline constexpr std::size_t findings_max = 10'000;

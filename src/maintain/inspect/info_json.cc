@@ -26,6 +26,8 @@ std::string to_json(const LogInfo& info) {
               {"source_seen_unix_ms", info.mirror->source_seen_unix_ms},
               {"keep_trimmed", info.mirror->keep_trimmed}};
   }
+  Json damage = nullptr;
+  if (info.damage) damage = info.damage->message();
   const Json json{{"log_id", info.log_id},
                   {"start_offset", info.start_offset},
                   {"end_offset", info.end_offset},
@@ -48,7 +50,8 @@ std::string to_json(const LogInfo& info) {
                   {"leftover_bytes", info.garbage_bytes},      // old spelling
                   {"retired", info.demoted},                   // old spelling
                   {"epochs", std::move(epochs)},
-                  {"newest", std::move(newest)}};
+                  {"newest", std::move(newest)},
+                  {"damage", std::move(damage)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

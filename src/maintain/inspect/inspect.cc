@@ -147,6 +147,8 @@ LogInfo summary_of(const LogState& view) {
   info.demoted = view.retired() && !view.mirror;
   info.truncated_objects = view.cut.size();
   for (const ListedSeq& object : view.cut) info.truncated_bytes += object.bytes;
+  if (view.lost_end) info.damage = explain(*view.lost_end, view.tail);
+  if (view.damage) info.damage = view.damage->why;
   return info;
 }
 
@@ -174,8 +176,10 @@ Result<void> name_sealers(const log::LogStore& log_store, std::vector<EpochInfo>
   for (const EpochInfo& epoch : epochs) {
     requests.push_back(Request::make(Request::Kind::get_object, epoch.epoch));
   }
+  std::optional<Error> newer;
   const auto on = [&](const Reply& reply) {
     const Result<format::Header> header = protocol::header_in(reply);
+    if (!header && header.error().code() == Code::unsupported) newer = header.error();
     if (!header || header->kind != format::Kind::seal) return Requests();
     const auto epoch = std::ranges::lower_bound(epochs, reply.seq, {}, &EpochInfo::epoch);
     epoch->sealed_unix_ms = header->created_unix_ms;
@@ -184,11 +188,12 @@ Result<void> name_sealers(const log::LogStore& log_store, std::vector<EpochInfo>
     }
     return Requests();
   };
-  return log_store.drive(std::move(requests), on, patience.deadline, patience.stop);
+  const Result<void> driven = log_store.drive(std::move(requests), on, patience.deadline, patience.stop);
+  return driven && newer ? Result<void>(*newer) : driven;
 }
 
 Result<LogInfo> inspect_with(const log::LogStore& log_store, const read::WaitLimit& patience) {
-  const Result<LogState> view = read::read_log_state(log_store, patience);
+  const Result<LogState> view = read::read_log_state(log_store, patience, read::OnDamage::tell);
   if (!view) return view.error();
   const Result<EpochMap> epochs = EpochMap::load(log_store, *view, patience);
   if (!epochs) return epochs.error();

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "log/log_store.h"
 #include "protocol/recovery_scan.h"
@@ -18,13 +17,12 @@ struct RecoveredBounds {
   Seq lowest_live = 0;
   Seq stored_below = 0;               ///< every chain object below was stored
   format::EpochHistory history;       ///< as far as it could be had
-  std::optional<Error> survey_error;  ///< why an `open` would refuse the log; damage, if that is what it is
+  std::optional<Error> survey_error;  ///< why an `open` would refuse the log
+  std::optional<Error> lost_end;      ///< likewise; only the checkpoint knows of it
 };
 
-/// From a survey; if the log is too damaged for one, from the claims of its newest sound headers, of
-/// which `newest` lists two windows' worth at least. Errors: `not_found`, if there is no log, or none of
-/// these headers is sound; what kept it from looking.
-Result<RecoveredBounds> find_landmarks(const log::LogStore& log_store,
-                                       const std::vector<protocol::ListedSeq>& newest);
+/// As a scan tells. Errors: `not_found`, if there is no log; `corruption`, if none of its newest headers is
+/// sound; `unsupported`; what kept it from looking.
+Result<RecoveredBounds> find_landmarks(const log::LogStore& log_store);
 
 }  // namespace varve::maintain

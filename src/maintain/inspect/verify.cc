@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "base/no_memory.h"
 #include "consume/history.h"
 #include "consume/revision_store.h"
 #include "format/checkpoint.h"
+#include "format/families.h"
 #include "format/key.h"
 #include "format/object_check.h"
 #include "log/epoch_map.h"
@@ -41,6 +43,9 @@ std::string offsets_text(Offset begin, std::optional<Offset> end) {
   return fmt::format("offsets {} up to, but not including, {}", begin, *end);
 }
 
+// Nothing can be said of it: whether it is sound, only a newer program knows.
+bool is_newer(const Result<Header>& header) { return !header && header.error().code() == Code::unsupported; }
+
 class Verification {
  public:
   Verification(log::LogStore log_store, const Progress& progress)
@@ -57,7 +62,8 @@ class Verification {
   };
 
   Result<void> measure();
-  Result<void> look_for_foreign_names();
+  Result<void> look_for_strangers();
+  void report_stranger(const std::string& key);
   Result<void> refresh();
   Result<void> walk();
   Result<void> visit(const ListedSeq& listed, const Result<Bytes>& object);
@@ -81,7 +87,7 @@ class Verification {
   VerifyReport report_;
   Findings findings_;
   bool damaged_ = false;
-  bool foreign_names_ = false;
+  std::set<std::string> strangers_;  // reported; a folder stands for what is in it
 
   std::uint64_t bytes_total_ = 0;
   std::uint64_t bytes_done_ = 0;
@@ -111,11 +117,7 @@ Result<void> Verification::measure() {
     std::optional<Error> error;
     const auto on = [&](const protocol::Reply& page) {
       error = page.error;
-      for (const std::string& name : page.foreign) {
-        foreign_names_ = true;
-        findings_.add(Severity::warning, name,
-                      "no log writes such a name here, and nothing can be opened beside it; move it away");
-      }
+      for (const std::string& key : page.strangers) report_stranger(key);
       for (const ListedSeq& object : page.listed) {
         bytes_total_ += object.bytes;
         newest_.push_back(object);
@@ -134,35 +136,42 @@ Result<void> Verification::measure() {
     if (error) return *error;
   }
   if (newest_.empty()) {
+    if (const Result<void> left = refresh(); !left) return left;  // not one object, but a checkpoint?
     return Error(Code::not_found,
                  fmt::format("there is no log at {}; check the name", read::name_of(log_store_.address())));
   }
-  return look_for_foreign_names();
+  return look_for_strangers();
 }
 
-// Names beside "wal/", "cursors/", "promotions/" and "checkpoint": one page before and one behind is enough
-// to say so.
-Result<void> Verification::look_for_foreign_names() {
-  const std::string path = log_store_.address().path + "/";
+// A log, or whatever else lies in a folder of its own, is one finding.
+void Verification::report_stranger(const std::string& key) {
   const std::string wal = format::wal_prefix(log_store_.address().path);
+  const std::size_t from = key.starts_with(wal) ? wal.size() : log_store_.address().path.size() + 1;
+  const std::size_t folder = key.find('/', from);
+  const std::string name = folder == std::string::npos ? key : key.substr(0, folder + 1);
+  if (!strangers_.insert(name).second) return;
+  findings_.add(Severity::warning, name, "no log writes such a name here: it is passed over; move it away");
+}
+
+// Beside the families that a log has: one page before its objects and one behind is enough to say so.
+Result<void> Verification::look_for_strangers() {
+  const std::string& log = log_store_.address().path;
+  const std::string wal = format::wal_prefix(log);
   const std::string behind_wal = wal.substr(0, wal.size() - 1) + '0';  // the byte after '/'
   for (const std::string& after : {std::string(), behind_wal}) {
-    const auto page = object_store::list_now(log_store_.store(), path, after);
+    const auto page = object_store::list_now(log_store_.store(), log + "/", after);
     if (!page) return page.error();
     for (const ListedObject& object : page->objects) {
       if (object.key.starts_with(wal)) break;
-      if (object.key == format::checkpoint_key(log_store_.address().path)) continue;
-      if (format::parse_cursor_key(log_store_.address().path, object.key)) continue;
-      if (format::is_promotion_key(log_store_.address().path, object.key)) continue;
       if (after.empty() == (object.key > wal)) continue;
-      findings_.add(Severity::warning, object.key, "no log writes such a name");
+      if (!format::family_of(log, object.key)) report_stranger(object.key);
     }
   }
   return {};
 }
 
 Result<void> Verification::refresh() {
-  Result<RecoveredBounds> marks = find_landmarks(log_store_, newest_);
+  Result<RecoveredBounds> marks = find_landmarks(log_store_);
   if (!marks) return marks.error();
   marks_ = *std::move(marks);
   return {};
@@ -257,6 +266,7 @@ Result<bool> Verification::cross_hole() {
 // After a gap, or at the start: goes on at `seq` if that can be on the chain.
 Result<void> Verification::resume(Seq seq, const Bytes& object) {
   const Result<Header> header = format::decode_header(object.data);
+  if (is_newer(header)) return header.error().with_context(log_store_.key_of(seq));
   if (!header || header->seq != seq || header->log_id != marks_.log_id) {
     const Result<void> refreshed = refresh();
     if (!refreshed || seq < marks_.lowest_live) return refreshed;
@@ -303,6 +313,7 @@ Result<void> Verification::take(Seq seq, const Bytes& object) {
       at_.reset();
       return {};
     }
+    if (is_newer(header)) return header.error().with_context(log_store_.key_of(seq));
     find(Severity::damage, seq, fmt::format("offset {}: {}", at_->offset, next.error().message()));
     const bool ours = header && header->seq == seq && header->log_id == marks_.log_id;
     if (ours && !header->has(format::flag::ahead)) next = step(protocol::position_of(*header), *header);
@@ -384,7 +395,8 @@ Result<void> Verification::check_cursors() {
   }
   // After the cursors, which may move to the log's end meanwhile. A log that cannot be surveyed is damaged
   // itself, and says nothing of its cursors.
-  const auto view = read::read_log_state(log_store_, {.deadline = deadline, .stop = {}});
+  const auto view =
+      read::read_log_state(log_store_, {.deadline = deadline, .stop = {}}, read::OnDamage::tell);
   for (const auto& [name, newest] : cursors) {
     const auto wrong = consume::problem_with(log_store_, name, newest, view ? &*view : nullptr, deadline);
     if (!wrong) return wrong.error();
@@ -407,6 +419,8 @@ Result<void> Verification::check_checkpoint() {
     findings_.add(severity, key, std::move(what) + "; openings are slow until a writer replaces it");
   };
   const Result<format::Checkpoint> checkpoint = format::decode_checkpoint(bytes->data);
+  if (!checkpoint && checkpoint.error().code() == Code::unsupported)
+    return checkpoint.error().with_context(key);
   if (!checkpoint) {
     complain(Severity::warning, checkpoint.error().message());
     return {};
@@ -419,6 +433,8 @@ Result<void> Verification::check_checkpoint() {
   } else if (checkpoint->anchor < marks_.lowest_live) {
     complain(Severity::note, fmt::format("is stale: it names object {}, and the log begins at {} now",
                                          checkpoint->anchor, marks_.lowest_live));
+  } else if (marks_.lost_end) {
+    findings_.add(Severity::damage, key, marks_.lost_end->message());
   } else if (checkpoint->anchor > newest_.back().seq && checkpoint->anchor >= marks_.stored_below) {
     complain(Severity::warning, fmt::format("names object {}, which is not in the log", checkpoint->anchor));
   } else if (!seals_.empty()) {
@@ -454,7 +470,7 @@ Result<VerifyReport> Verification::run() {
     return error.code() == Code::timed_out ? Error(Code::unavailable, error.message()) : error;
   }
   // An open refuses the log for a reason that the walk did not see.
-  if (marks_.survey_error && !damaged_ && !foreign_names_) {
+  if (marks_.survey_error && !damaged_) {
     findings_.add(Severity::damage, log_store_.address().path, marks_.survey_error->message());
   }
   report_.findings_cut = findings_.cut();

@@ -14,6 +14,8 @@ std::string_view to_string(RepairKind kind) noexcept {
       return "seal_past_hole";
     case RepairKind::restart_cursor:
       return "restart_cursor";
+    case RepairKind::accept_end:
+      return "accept_end";
   }
   return "unknown_repair";
 }
@@ -52,6 +54,17 @@ RepairPlan plan_for(const Diagnosis& found) {
     plan.notes.emplace_back("garbage and the checkpoint can be told once writers can open the log again");
     return plan;
   }
+  if (found.end) {
+    plan.steps.push_back(
+        {.kind = RepairKind::accept_end,
+         .what = fmt::format(
+             "{}: seal there, so that writers go on at offset {}; offsets from there on are given out "
+             "again",
+             found.checkpoint_why, *found.end),
+         .needs_word = true,
+         .done = false});
+    plan.lost_end = found.end;
+  }
   if (found.garbage_objects != 0) {
     plan.steps.push_back(
         {.kind = RepairKind::delete_garbage,
@@ -71,9 +84,7 @@ RepairPlan plan_for(const Diagnosis& found) {
       plan.steps.push_back({.kind = RepairKind::rebuild_checkpoint,
                             .what = "make a new checkpoint: this one " + found.checkpoint_why});
       break;
-    case CheckpointState::ahead:
-      plan.notes.push_back("the checkpoint " + found.checkpoint_why +
-                           "; if the newest objects are lost, it is the only witness: it is left as it is");
+    case CheckpointState::witness:
       break;
   }
   return plan;

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "maintain/repair/tail_loss.h"
+#include "protocol/recovery_scan.h"
 #include "varve/repair.h"
 
 namespace varve::maintain {
@@ -14,7 +15,14 @@ enum class CheckpointState : std::uint8_t {
   sound,
   missing,
   useless,  ///< damaged, of another log, or behind the log's start
-  ahead,    ///< it names an object beyond the log's end: a witness of a loss, perhaps
+  witness,  ///< it alone knows that acknowledged records at the end are lost
+};
+
+/// What a writer that opens the log trips over, and where the log is whole behind that.
+struct TailLoss {
+  std::vector<LostRecords> lost;
+  Seq walk_from = 0;  ///< an object behind all of it
+  protocol::Position tail;
 };
 
 struct Diagnosis {
@@ -23,7 +31,14 @@ struct Diagnosis {
   CheckpointState checkpoint = CheckpointState::sound;
   std::string checkpoint_why = {};  ///< unless it is sound or missing
   std::optional<TailLoss> loss = {};
+  std::optional<Offset> end = {};           ///< of the log as it can be read, if its checkpoint knows of more
   std::optional<Error> beyond_repair = {};  ///< then nothing else is known
+
+  /// What the checkpoint knows of was given up by the operator's word: it is of no use any more.
+  void given_up() {
+    end.reset();
+    checkpoint = CheckpointState::useless;
+  }
 };
 
 [[nodiscard]] RepairPlan plan_for(const Diagnosis& found);

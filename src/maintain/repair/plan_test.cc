@@ -30,10 +30,13 @@ TEST(RepairPlan, LeftoversGoBeforeTheCheckpointThatSaysSo) {
 }
 
 TEST(RepairPlan, TheOnlyWitnessOfALossIsLeftAlone) {
-  const RepairPlan plan = plan_for({.checkpoint = CheckpointState::ahead, .checkpoint_why = "knows more"});
-  EXPECT_THAT(plan.steps, IsEmpty());
-  ASSERT_THAT(plan.notes, SizeIs(1));
-  EXPECT_THAT(plan.notes[0], HasSubstr("knows more"));
+  const RepairPlan plan =
+      plan_for({.checkpoint = CheckpointState::witness, .checkpoint_why = "knows more", .end = 7});
+  ASSERT_THAT(plan.steps, SizeIs(1));
+  EXPECT_EQ(plan.steps[0].kind, RepairKind::accept_end);
+  EXPECT_TRUE(plan.steps[0].needs_word);
+  EXPECT_THAT(plan.steps[0].what, HasSubstr("knows more"));
+  EXPECT_EQ(plan.lost_end, 7U);
 }
 
 TEST(RepairPlan, NothingIsDoneAboutALossWithoutAWord) {

@@ -25,7 +25,7 @@ using log::LogStore;
 using maintain::CheckpointState;
 using maintain::Diagnosis;
 using maintain::EpochMap;
-using maintain::NearEnd;
+using maintain::is_damage;
 using maintain::Slot;
 using maintain::TailLoss;
 using protocol::LogState;
@@ -35,12 +35,6 @@ using protocol::Requests;
 
 namespace {
 
-/// Something lies there, and what it is can't be told.
-bool is_unreadable(const Error& error) {
-  return error.code() == Code::corruption || error.code() == Code::foreign ||
-         error.code() == Code::unsupported;
-}
-
 class Repairing {
  public:
   Repairing(LogAddress log, const RepairOptions& options) : log_store_(std::move(log)), options_(options) {}
@@ -48,6 +42,7 @@ class Repairing {
   Result<Diagnosis> diagnose();
 
   Result<void> seal_past(const TailLoss& loss) const;
+  Result<void> accept_end(Offset end) const;
   Result<void> delete_garbage();
   Result<void> rebuild_checkpoint() const;
   /// Only of a log that can be opened.
@@ -55,10 +50,10 @@ class Repairing {
 
  private:
   [[nodiscard]] LogStore::Deadline deadline() const { return LogStore::after(options_.give_up_ms); }
-  Result<void> find_loss(const Error& refusal, Diagnosis& found) const;
-  Result<NearEnd> look_near_end() const;
+  Result<void> take_over(protocol::Claimant claimant) const;
   Result<std::vector<Seq>> in_voids(const EpochMap& epochs) const;
   Result<void> remove(std::vector<Seq> seqs) const;
+  Result<void> take_damage(const protocol::Damage& damage, Diagnosis& found) const;
   void judge_checkpoint(const Result<format::Checkpoint>& checkpoint, Diagnosis& found) const;
   Result<void> look_at_checkpoint(Diagnosis& found) const;
   [[nodiscard]] Error is_mirror() const;
@@ -71,15 +66,20 @@ class Repairing {
 
 Result<Diagnosis> Repairing::diagnose() {
   Diagnosis found;
-  auto view = read::read_log_state(log_store_, {.deadline = deadline(), .stop = {}});
+  auto view = read::read_log_state(log_store_, {.deadline = deadline(), .stop = {}}, read::OnDamage::tell);
+  if (!view && view.error().code() != Code::corruption) return view.error();
   if (!view) {
-    if (view.error().code() != Code::corruption) return view.error();
     view_.reset();
-    if (const auto looked = find_loss(view.error(), found); !looked) return looked.error();
+    found.beyond_repair = view.error();
     return found;
   }
   if (view->mirror) return is_mirror();
   view_ = *std::move(view);
+  if (view_->damage) {
+    if (const auto taken = take_damage(*view_->damage, found); !taken) return taken.error();
+    return found;
+  }
+  if (view_->lost_end) found.end = view_->tail.offset;
   const auto info = inspect(log_store_.address());
   if (!info) return info.error();
   found.garbage_objects = info->garbage_objects;
@@ -88,78 +88,38 @@ Result<Diagnosis> Repairing::diagnose() {
   return found;
 }
 
-// What is rebuilt here would say that it is none; and its trims are finished by the mirror.
-Error Repairing::is_mirror() const {
-  return {Code::unsupported,
-          log_store_.name_of_log() + " is a mirror: `varve mirror` does what is left to do"};
-}
-
-// The newest objects' headers.
-Result<NearEnd> Repairing::look_near_end() const {
-  std::vector<Seq> newest;
-  Seq next = 0;
-  for (bool more = true; more;) {
-    std::optional<Error> error;
-    const auto on = [&](const Reply& page) {
-      error = page.error;
-      more = page.truncated && !page.listed.empty();
-      for (const protocol::ListedSeq& object : page.listed) newest.push_back(object.seq);
-      if (more) next = page.listed.back().seq + 1;
-      return Requests();
-    };
-    const auto listed =
-        log_store_.drive({Request::make(Request::Kind::list, next, protocol::page_limit)}, on, deadline());
-    if (!listed) return listed.error();
-    if (error) return *error;
-    if (newest.size() > maintain::newest_looked_at) {
-      newest.erase(newest.begin(), newest.end() - static_cast<std::ptrdiff_t>(maintain::newest_looked_at));
-    }
-  }
-  NearEnd end;
-  std::optional<Error> error;
-  Requests requests;
-  for (const Seq seq : newest) requests.push_back(Request::make(Request::Kind::get_header, seq));
-  const auto on = [&](const Reply& reply) {
-    if (reply.error && !reply.is(Code::not_found)) error = reply.error;
-    if (!reply.is(Code::not_found)) end.headers.emplace(reply.seq, protocol::header_in(reply));
-    return Requests();
-  };
-  const auto looked = log_store_.drive(std::move(requests), on, deadline());
-  if (!looked) return looked.error();
-  if (error) return *error;
-  return end;
-}
-
-Result<void> Repairing::find_loss(const Error& refusal, Diagnosis& found) const {
-  auto checkpoint = read::read_checkpoint(log_store_, {.deadline = deadline(), .stop = {}});
-  if (!checkpoint && !is_unreadable(checkpoint.error())) return checkpoint.error();
+Result<void> Repairing::take_damage(const protocol::Damage& damage, Diagnosis& found) const {
+  const auto checkpoint = read::read_checkpoint(log_store_, {.deadline = deadline(), .stop = {}});
+  if (!checkpoint && !is_damage(checkpoint.error())) return checkpoint.error();
   if (!checkpoint) {
     // It may say that this is a mirror, or be the only witness of more that is lost.
     found.beyond_repair = Error(
         Code::corruption,
         fmt::format("{}; and the checkpoint can't be read: restore it from a copy, or delete {} if this is "
                     "no mirror, and call again",
-                    refusal.message(), format::checkpoint_key(log_store_.address().path)));
+                    damage.why.message(), format::checkpoint_key(log_store_.address().path)));
     return {};
   }
-  if (*checkpoint && (*checkpoint)->mirror) return is_mirror();
-  auto end = look_near_end();
-  if (!end) return end.error();
-  end->checkpoint = *std::move(checkpoint);
-  auto loss = maintain::find_tail_loss(*end);
-  if (!loss) {
-    found.beyond_repair = loss.error();
-  } else if (!*loss) {
-    found.beyond_repair = refusal;  // not for a hole, then
-  } else {
-    found.loss = *std::move(loss);
+  if (damage.end_unknown || damage.lost.empty()) {
+    found.beyond_repair = damage.why;
+    return {};
   }
+  TailLoss loss{.lost = {}, .walk_from = damage.walk_from, .tail = view_->tail};
+  for (const protocol::LostObjects& one : damage.lost)
+    loss.lost.push_back({one.first, one.next, one.offsets});
+  found.loss = std::move(loss);
   return {};
+}
+
+// What is rebuilt here would say that it is none; and its trims are finished by the mirror.
+Error Repairing::is_mirror() const {
+  return {Code::unsupported,
+          log_store_.name_of_log() + " is a mirror: `varve mirror` does what is left to do"};
 }
 
 Result<void> Repairing::look_at_checkpoint(Diagnosis& found) const {
   const auto known = read::read_checkpoint(log_store_, {.deadline = deadline(), .stop = {}});
-  if (!known && !is_unreadable(known.error())) return known.error();
+  if (!known && !is_damage(known.error())) return known.error();
   if (known && !*known) {
     found.checkpoint = CheckpointState::missing;
   } else {
@@ -171,17 +131,17 @@ Result<void> Repairing::look_at_checkpoint(Diagnosis& found) const {
 void Repairing::judge_checkpoint(const Result<format::Checkpoint>& checkpoint, Diagnosis& found) const {
   found.checkpoint = CheckpointState::useless;
   if (!checkpoint) {
-    // One that only a newer program understands is none of ours to replace.
-    if (checkpoint.error().code() == Code::unsupported) found.checkpoint = CheckpointState::sound;
     found.checkpoint_why = "cannot be read: " + checkpoint.error().message();
   } else if (checkpoint->log_id != view_->tail.log_id || checkpoint->window != view_->tail.window) {
     found.checkpoint_why = "belongs to another log";
+  } else if (view_->lost_end && !mutated(Mutant::witness_replaced)) {
+    found.checkpoint = CheckpointState::witness;
+    found.checkpoint_why = explain(*view_->lost_end, view_->tail).message();
   } else if (checkpoint->anchor < view_->lowest_live()) {
     found.checkpoint_why = fmt::format("names object {}, and the log begins at {} now", checkpoint->anchor,
                                        view_->lowest_live());
   } else if (checkpoint->anchor >= view_->tail.seq) {
-    found.checkpoint = mutated(Mutant::witness_replaced) ? CheckpointState::useless : CheckpointState::ahead;
-    found.checkpoint_why = fmt::format("names object {}, and the log ends before object {}",
+    found.checkpoint_why = fmt::format("names object {}, which was given up: the log ends before object {}",
                                        checkpoint->anchor, view_->tail.seq);
   } else {
     found.checkpoint = CheckpointState::sound;
@@ -190,12 +150,25 @@ void Repairing::judge_checkpoint(const Result<format::Checkpoint>& checkpoint, D
 
 // A takeover like any other, but for where it begins to walk.
 Result<void> Repairing::seal_past(const TailLoss& loss) const {
-  protocol::Takeover takeover({.writer_id = log::random_id(),
-                               .new_log_id = {},
-                               .host = log::host_name(),
-                               .pid = log::process_id(),
-                               .must_exist = true,
-                               .past_loss = loss.walk_from});
+  protocol::Claimant claimant;
+  claimant.past_loss = loss.walk_from;
+  return take_over(std::move(claimant));
+}
+
+// Likewise, but for what it goes past. The checkpoint that knew better is replaced at once: there is nothing
+// that it could still be a witness for.
+Result<void> Repairing::accept_end(Offset end) const {
+  protocol::Claimant claimant;
+  claimant.accepted_end = end;
+  return take_over(std::move(claimant));
+}
+
+Result<void> Repairing::take_over(protocol::Claimant claimant) const {
+  claimant.must_exist = true;
+  claimant.writer_id = log::random_id();
+  claimant.host = log::host_name();
+  claimant.pid = log::process_id();
+  protocol::Takeover takeover(std::move(claimant));
   const auto driven = log_store_.drive(
       takeover.start(base::unix_ms()),
       [&](const Reply& reply) { return takeover.on(reply, base::unix_ms()); }, deadline());
@@ -312,13 +285,29 @@ Error not_that_hole(const RepairPlan& plan, Offset named) {
       .with_valid_range(lost);
 }
 
+Error not_that_end(Offset end, Offset named) {
+  return Error(Code::out_of_range,
+               fmt::format("the log ends at offset {}, not at {}; nothing was done", end, named))
+      .with_valid_range({end, end});
+}
+
+/// Whether the operator's word is about something else than what there is.
+std::optional<Error> misnamed(const RepairPlan& plan, const RepairOptions& options) {
+  if (mutated(Mutant::any_hole_named)) return std::nullopt;
+  const auto hole = options.seal_past_hole_at;
+  if (hole && !plan.lost.empty() && plan.lost.front().offsets.begin != *hole)
+    return not_that_hole(plan, *hole);
+  if (options.accept_end && plan.lost_end && *plan.lost_end != *options.accept_end) {
+    return not_that_end(*plan.lost_end, *options.accept_end);
+  }
+  return std::nullopt;
+}
+
 Result<RepairPlan> plan(const LogAddress& log, const RepairOptions& options) {
   const auto found = Repairing(log, options).diagnose();
   if (!found) return in_time(found.error());
   RepairPlan plan = maintain::plan_for(*found);
-  const auto named = options.seal_past_hole_at;
-  if (named && !plan.lost.empty() && plan.lost.front().offsets.begin != *named)
-    return not_that_hole(plan, *named);
+  if (auto wrong = misnamed(plan, options)) return *std::move(wrong);
   if (!plan.lost.empty() || plan.beyond_repair) return plan;  // the cursors cannot be told yet
   auto bad = maintain::find_bad_cursors(log, options.give_up_ms);
   if (!bad) return in_time(bad.error());
@@ -331,18 +320,19 @@ Result<RepairPlan> carry_out(const LogAddress& log, const RepairOptions& options
   auto found = repairing.diagnose();
   if (!found) return in_time(found.error());
   RepairPlan done;
-  if (found->loss) {
+  if (found->loss || (found->end && options.accept_end)) {
     done = maintain::plan_for(*found);
-    if (!options.seal_past_hole_at) return done;
-    const bool named = done.lost.front().offsets.begin == *options.seal_past_hole_at;
-    if (!named && !mutated(Mutant::any_hole_named)) {
-      return not_that_hole(done, *options.seal_past_hole_at);
-    }
-    if (const auto sealed = repairing.seal_past(*found->loss); !sealed) return in_time(sealed.error());
+    if (found->loss && !options.seal_past_hole_at) return done;
+    if (auto wrong = misnamed(done, options)) return *std::move(wrong);
+    const auto sealed = found->loss ? repairing.seal_past(*found->loss) : repairing.accept_end(*found->end);
+    if (!sealed) return in_time(sealed.error());
+    done.steps.resize(1);
     done.steps.front().done = true;
     done.notes.clear();
     found = repairing.diagnose();
     if (!found) return in_time(found.error());
+    // Of the same seal, so that it still looks like a witness.
+    if (done.lost_end && found->end) found->given_up();
   }
   RepairPlan rest = maintain::plan_for(*found);
   for (RepairStep& step : rest.steps) {
@@ -355,6 +345,7 @@ Result<RepairPlan> carry_out(const LogAddress& log, const RepairOptions& options
   done.steps.insert(done.steps.end(), rest.steps.begin(), rest.steps.end());
   done.notes.insert(done.notes.end(), rest.notes.begin(), rest.notes.end());
   done.lost.insert(done.lost.end(), rest.lost.begin(), rest.lost.end());
+  if (!done.lost_end) done.lost_end = rest.lost_end;
   done.beyond_repair = rest.beyond_repair;
   if (!rest.lost.empty() || rest.beyond_repair) return done;
   auto bad = maintain::find_bad_cursors(log, options.give_up_ms);

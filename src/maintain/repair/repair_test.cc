@@ -126,16 +126,91 @@ TEST(Repair, ABadCheckpointIsMadeAnew) {
   EXPECT_THAT(planned(log).steps, IsEmpty());
 }
 
-TEST(Repair, ACheckpointThatKnowsOfMoreIsEvidence) {
+// The newest acknowledged records are gone without a trace but for the checkpoint.
+TEST(Repair, WhatOnlyTheCheckpointKnowsOfIsGivenUpByNamingTheEnd) {
+  for (const bool second_epoch : {false, true}) {
+    SCOPED_TRACE(second_epoch);
+    LogBuilder log;
+    BuiltWriter first = log.open();
+    first.put(2);
+    BuiltWriter writer = second_epoch ? log.open() : std::move(first);
+    std::vector<Seq> gone{writer.appender().epoch() * static_cast<Seq>(second_epoch)};
+    if (!second_epoch) gone.clear();
+    gone.push_back(writer.put(2));
+    gone.push_back(writer.put(1));
+    writer.write_checkpoint();
+    for (const Seq seq : gone) log.remove(seq);
+
+    const auto opened = Writer::open(log.address());
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code(), Code::corruption);
+    const auto info = inspect(log.address());
+    ASSERT_TRUE(info);
+    EXPECT_EQ(info->end_offset, 2U);
+    ASSERT_TRUE(info->damage);
+    EXPECT_EQ(info->damage->code(), Code::corruption);
+    EXPECT_FALSE(verify(log.address())->sound());
+    std::optional<Code> error;
+    EXPECT_EQ(read_from(log, 0, &error), 2U);
+    EXPECT_FALSE(error) << "a checkpoint may lie: nothing that is read goes by it alone";
+
+    const auto stored = log.stored();
+    const RepairPlan plan = repaired(log);
+    ASSERT_THAT(kinds_of(plan), ElementsAre(RepairKind::accept_end));
+    EXPECT_FALSE(plan.steps[0].done);
+    EXPECT_EQ(plan.lost_end, 2U);
+    for (const Offset wrong : {0U, 1U, 3U, 5U}) {
+      const auto refused = repair(log.address(), {.accept_end = wrong});
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code(), Code::out_of_range);
+    }
+    EXPECT_EQ(log.stored(), stored);
+    EXPECT_FALSE(Writer::open(log.address())) << "the witness is still there";
+
+    const RepairPlan done = repaired(log, {.accept_end = 2});
+    ASSERT_FALSE(done.steps.empty());
+    for (const RepairStep& step : done.steps) EXPECT_TRUE(step.done) << step.what;
+    const auto again = Writer::open(log.address());
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_EQ((*again)->append({}).value(), 2U);
+    ASSERT_TRUE((*again)->close());
+    EXPECT_TRUE(verify(log.address())->sound());
+    EXPECT_THAT(planned(log).steps, IsEmpty());
+  }
+}
+
+TEST(Repair, ACheckpointWithoutASingleObjectTellsOfALostLog) {
   LogBuilder log;
   BuiltWriter writer = log.open();
   writer.put(2);
-  const Seq last = writer.put(2);
   writer.write_checkpoint();
-  log.remove(last);
-  const RepairPlan done = repaired(log);
-  EXPECT_THAT(done.steps, IsEmpty());
-  EXPECT_THAT(done.notes, SizeIs(1));
+  for (const Seq seq : log.stored()) log.remove(seq);
+  EXPECT_EQ(Writer::open(log.address()).error().code(), Code::corruption);
+  EXPECT_EQ(Reader::open(log.address()).error().code(), Code::corruption);
+  EXPECT_EQ(inspect(log.address()).error().code(), Code::corruption);
+  EXPECT_EQ(verify(log.address()).error().code(), Code::corruption);
+  EXPECT_TRUE(planned(log).beyond_repair);
+}
+
+// A lost seal's void holds what its predecessor had in flight: no part of the log, and no measure of the
+// loss.
+TEST(Repair, TheVoidOfALostSealSaysNothingOfTheLoss) {
+  LogBuilder log;
+  {
+    BuiltWriter first = log.open();
+    for (int i = 0; i < 3; ++i) first.put(2);     // 4 to 6: offsets 0 to 5
+    const Unstored never_stored = first.make(5);  // 7, where the seal will be
+    log.store(first.make(5));                     // 8, offsets 11 to 15 if it counted
+  }
+  BuiltWriter second = log.open();
+  const Seq seal = second.appender().epoch();
+  second.put(2);  // 11: offsets 6 and 7
+  log.remove(seal);
+  EXPECT_EQ(Writer::open(log.address()).error().code(), Code::corruption);
+  const RepairPlan plan = planned(log);
+  ASSERT_THAT(plan.lost, SizeIs(1));
+  EXPECT_EQ(plan.lost[0].first_object, seal);
+  EXPECT_EQ(plan.lost[0].offsets, (OffsetRange{6, 6})) << "no record is lost";
 }
 
 /// Window 4; DATA at 4 to 13 with two records each.
@@ -250,6 +325,9 @@ TEST(Repair, WhereOnlyAClaimIsLeftOfTheLastRecordsNobodyGoesOn) {
   const auto stored = log.stored();
   EXPECT_TRUE(repaired(log, {.seal_past_hole_at = 18}).beyond_repair);
   EXPECT_EQ(log.stored(), stored);
+  std::optional<Code> error;
+  EXPECT_EQ(read_from(log, 0, &error), 18U) << "what is sound is read";
+  EXPECT_EQ(error, Code::corruption) << "and that is not the end";
 }
 
 TEST(Repair, WhereNobodyKnowsHowMuchIsLostNobodyGoesOn) {

@@ -32,6 +32,8 @@ class FileStore final : public Store {
   void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override;
   [[nodiscard]] std::string describe() const override;
 
+  [[nodiscard]] const std::string& root() const { return root_; }
+
  private:
   /// A key's place: the directory's path, and the file's name in it.
   struct ReadPosition {
