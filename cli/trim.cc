@@ -94,7 +94,8 @@ void add_trim(Command& commands, ExitCode& exit_code) {
       .add("--no-writer-sleeps-days", options->trim.no_writer_sleeps_days,
            "your word that no writer of this log sleeps longer than D days\n"
            "and then wakes: older seals below N are deleted too. If it is\n"
-           "wrong, data can be lost. Without it they stay for ever")
+           "wrong, data can be lost. Without it they stay for ever.\n"
+           "Needs two clocks: the store's own, or other hosts'")
       .shown_as("D");
   command.add_json(options->json);
   command.runs([options] { return trim(*options); }, exit_code);

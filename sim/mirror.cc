@@ -195,7 +195,7 @@ void Mirror::sweep() {
   sweep_.emplace(protocol::SweepPlan{.from = mirroring_->swept_below(),
                                      .below = sweeping_below_,
                                      .history = mirroring_->history(),
-                                     .forget_seals_before_unix_ms = {}});
+                                     .clocks = {}});
   for (Request& request : sweep_->start()) calls_.push_back({Purpose::sweep, std::move(request), 0, true});
 }
 

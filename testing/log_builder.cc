@@ -116,10 +116,8 @@ Seq BuiltWriter::trim(Offset before) {
 }
 
 void BuiltWriter::sweep() {
-  protocol::Sweep sweep({.from = 0,
-                         .below = appender_.durable_lowest_live(),
-                         .history = appender_.history(),
-                         .forget_seals_before_unix_ms = {}});
+  protocol::Sweep sweep(
+      {.from = 0, .below = appender_.durable_lowest_live(), .history = appender_.history(), .clocks = {}});
   value_of(
       log_->log_store_.drive(sweep.start(), [&](const protocol::Reply& reply) { return sweep.on(reply); }));
 }

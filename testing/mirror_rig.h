@@ -97,10 +97,8 @@ class MirrorRig {
   void sweep() {
     if (!mirror_ || mirror_->sweep_below() == mirror_->swept_below()) return;
     const Seq below = mirror_->sweep_below();
-    Sweep machine({.from = mirror_->swept_below(),
-                   .below = below,
-                   .history = mirror_->history(),
-                   .forget_seals_before_unix_ms = {}});
+    Sweep machine(
+        {.from = mirror_->swept_below(), .below = below, .history = mirror_->history(), .clocks = {}});
     drive(destination_, machine.start(), [&](const Reply& reply) { return machine.on(reply); });
     mirror_->swept(below);
     swept_below_ = std::max(swept_below_, below);

@@ -77,6 +77,7 @@ class TestLog {
   std::vector<format::Id> promotions;
   std::uint32_t page = page_limit;  ///< the most that a listing returns
   std::set<Seq> unremovable;
+  std::optional<std::int64_t> stored_unix_ms;  ///< what listings say, by a clock of the store's
   std::map<Request::Kind, std::size_t> asked;
 
   Reply answer(const Request& request) {
@@ -139,7 +140,7 @@ class TestLog {
         reply.truncated = true;
         break;
       }
-      reply.listed.push_back({at->first, at->second.size()});
+      reply.listed.push_back({at->first, at->second.size(), stored_unix_ms});
     }
   }
 

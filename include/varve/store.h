@@ -34,6 +34,10 @@ struct ByteRange {
 struct ListedObject {
   std::string key;
   std::uint64_t bytes = 0;
+
+  /// When the store stored it, in milliseconds since 1970 by a clock of the store's own: one that is not a
+  /// clock of its clients' machines. Unset where there is none, as with local files.
+  std::optional<std::int64_t> stored_unix_ms = {};
 };
 
 /// One page of names, in ascending byte order of the key.

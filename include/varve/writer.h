@@ -197,7 +197,9 @@ struct TrimReport {
 struct TrimOptions {
   /// The operator's word that no writer of this log sleeps longer than this many days and wakes
   /// again: seals below the trim point that are older may go too. 0 (default): no such word, they
-  /// stay for ever (docs/protocol.md, "Seals are never deleted"). Wrong, it can lose data.
+  /// stay for ever (docs/protocol.md, "Seals are never deleted"). Wrong, it can lose data; a wrong clock of
+  /// one machine can not: a seal is as old as two independent clocks show (the store's, and those of hosts
+  /// that wrote the log). Where there is one clock, `Writer::trim` refuses the option (`invalid_argument`).
   std::uint32_t no_writer_sleeps_days = 0;
 
   /// How long `Writer::trim` tries; what is undone by then is left to the next. 0: for ever.

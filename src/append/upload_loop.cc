@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mutant.h"
 #include "log/append_notifier.h"
+#include "log/system.h"
 
 namespace varve::append {
 
@@ -140,6 +141,7 @@ void UploadLoop::on_event(TrimCommand& event, Now now) {
   core_.trim({.number = number,
               .before = event.before,
               .no_writer_sleeps_days = event.options.no_writer_sleeps_days,
+              .host = log::host_name(),
               .deadline_ms = in_ms(event.deadline)},
              now);
 }

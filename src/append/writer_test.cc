@@ -294,6 +294,19 @@ TEST(Writer, TrimOfEverythingKeepsTheOffsets) {
   EXPECT_EQ(writer->status().start_offset, 3U);
 }
 
+// One clock alone can be wrong by years, and the seals that it calls old are fences.
+TEST(Writer, OldSealsAreNotForgottenByOneClock) {
+  const LogAddress log = fresh_log("one-clock");
+  const auto writer = open_writer(log);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(writer->append(bytes_of("x")));
+  EXPECT_TRUE(writer->flush());
+  const Result<TrimReport> refused = writer->trim(2, {.no_writer_sleeps_days = 30});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::invalid_argument);
+  EXPECT_EQ(writer->status().start_offset, 0U) << "nothing was trimmed";
+  EXPECT_EQ(writer->trim(2)->start_offset, 2U);
+}
+
 TEST(Writer, ManyProducersDenseOffsetsOrderedCallbacks) {
   const LogAddress log = fresh_log("producers");
   const auto writer = open_writer(log, {.batch_bytes = 64 << 10});

@@ -75,6 +75,7 @@ constexpr std::array names{
     "standby_keeps_buffers",
     "seals_swept",
     "lowest_live_swept",
+    "one_clock_believed",
     "live_epoch_over",
     "search_off_by_one",
     "empty_epoch_found",

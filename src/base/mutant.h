@@ -80,6 +80,7 @@ enum class Mutant : std::uint8_t {
   // Sweeping, searching, following.
   seals_swept,          ///< seals are deleted like anything else
   lowest_live_swept,    ///< deletes the lowest live object, too
+  one_clock_believed,   ///< a seal is as old as any one clock says
   live_epoch_over,      ///< epochs in use are taken for over
   search_off_by_one,    ///< finds the object before
   empty_epoch_found,    ///< of epochs that begin at the same offset, takes the first

@@ -93,7 +93,7 @@ class ObjectListing : public std::enable_shared_from_this<ObjectListing> {
         reply_.truncated = true;
         return false;
       }
-      reply_.listed.push_back({*seq, object.bytes});
+      reply_.listed.push_back({*seq, object.bytes, object.stored_unix_ms});
     }
     if (!page.truncated || page.objects.empty() || page.objects.back().key > behind_all) return true;
     if (reply_.listed.empty() && mutated(Mutant::strangers_end_listing)) return true;

@@ -98,6 +98,10 @@ class Appender {
   [[nodiscard]] Offset durable_offset() const { return durable_offset_; }
   [[nodiscard]] Offset end_offset() const { return next_.offset; }
   [[nodiscard]] Seq epoch() const { return next_.epoch; }
+  /// An object that is stored, and the newest of which that is known.
+  [[nodiscard]] Seq newest_stored() const {
+    return durable_seq_ > epoch() + window() ? durable_seq_ - 1 : epoch();
+  }
   [[nodiscard]] std::uint32_t window() const { return next_.window; }
   /// Submitted and not acknowledged; what has landed behind a slower one included.
   [[nodiscard]] std::uint32_t in_flight() const { return window_.in_flight(); }

@@ -17,6 +17,7 @@ namespace varve::protocol {
 struct ListedSeq {
   Seq seq = 0;
   std::uint64_t bytes = 0;
+  std::optional<std::int64_t> stored_unix_ms = {};  ///< by the store's own clock, if it has one
 
   friend bool operator==(const ListedSeq&, const ListedSeq&) = default;
 };

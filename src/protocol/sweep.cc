@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/mutant.h"
+#include "format/seal.h"
 #include "protocol/recovery_scan.h"
 
 namespace varve::protocol {
@@ -51,7 +52,7 @@ Sweep::Verdict Sweep::judge(Seq seq) const {
     return Verdict::remove;  // a record's object, or something lost in a void
   if (!epoch_is_over(seq)) return Verdict::keep;
   if ((entry->flags & format::flag::fences_nobody) != 0) return Verdict::remove;
-  return plan_.forget_seals_before_unix_ms ? Verdict::read_header : Verdict::keep;
+  return plan_.clocks ? Verdict::read_header : Verdict::keep;
 }
 
 Requests Sweep::on_page(const Reply& reply) {
@@ -75,7 +76,10 @@ Requests Sweep::on_page(const Reply& reply) {
       case Verdict::keep:
         break;
       case Verdict::read_header:
-        requests.push_back(Request::make(Request::Kind::get_header, object.seq));
+        // Who sealed stands in the body.
+        requests.push_back(
+            Request::make(Request::Kind::get_header, object.seq, plan_.clocks ? format::max_seal_bytes : 0));
+        if (object.stored_unix_ms) stored_unix_ms_.insert_or_assign(object.seq, *object.stored_unix_ms);
         break;
     }
   }
@@ -91,11 +95,23 @@ Requests Sweep::on_header(const Reply& reply) {
   } else if (header->kind == Kind::data) {
     removable_.push_back(reply.seq);
   } else if (epoch_is_over(reply.seq)) {
-    const bool forgotten =
-        plan_.forget_seals_before_unix_ms && header->created_unix_ms < *plan_.forget_seals_before_unix_ms;
-    if (forgotten || header->has(format::flag::fences_nobody)) removable_.push_back(reply.seq);
+    if (header->has(format::flag::fences_nobody) || may_be_forgotten(reply, *header)) {
+      removable_.push_back(reply.seq);
+    }
   }
   return --outstanding_ > 0 ? Requests{} : remove_or_continue();
+}
+
+bool Sweep::may_be_forgotten(const Reply& reply, const Header& seal) const {
+  if (!plan_.clocks) return false;
+  AgingSeal aging{.seq = seal.seq,
+                  .host = host_in(reply, seal).value_or(std::string()),
+                  .created_unix_ms = seal.created_unix_ms,
+                  .stored_unix_ms = {}};
+  if (const auto stored = stored_unix_ms_.find(reply.seq); stored != stored_unix_ms_.end()) {
+    aging.stored_unix_ms = stored->second;
+  }
+  return outlives_sleepers(aging, *plan_.clocks);
 }
 
 Requests Sweep::remove_or_continue() {
@@ -106,6 +122,7 @@ Requests Sweep::remove_or_continue() {
 }
 
 Requests Sweep::on_removed(const Reply& reply) {
+  stored_unix_ms_.clear();
   const std::size_t asked = std::exchange(removable_, {}).size();
   if (reply.error) {
     left_ += asked;

@@ -10,14 +10,15 @@
 
 #include "format/epochs.h"
 #include "protocol/request.h"
+#include "protocol/seal_age.h"
 
 namespace varve::protocol {
 
 struct SweepPlan {
-  Seq from = 0;                                             ///< below this, sweeping is done already
-  Seq below = 0;                                            ///< the lowest live seq that is durable
-  format::EpochHistory history;                             ///< the seals from some place on, without a gap
-  std::optional<std::int64_t> forget_seals_before_unix_ms;  ///< no writer sleeps for so long
+  Seq from = 0;                           ///< below this, sweeping is done already
+  Seq below = 0;                          ///< the lowest live seq that is durable
+  format::EpochHistory history;           ///< the seals from some place on, without a gap
+  std::optional<SealClocks> clocks = {};  ///< seals go that are older than any writer sleeps
 };
 
 class Sweep {
@@ -40,6 +41,7 @@ class Sweep {
 
   Requests on_page(const Reply& reply);
   Requests on_header(const Reply& reply);
+  [[nodiscard]] bool may_be_forgotten(const Reply& reply, const format::Header& seal) const;
   Requests on_removed(const Reply& reply);
   Requests remove_or_continue();
   Requests next_page();
@@ -51,6 +53,7 @@ class Sweep {
   bool last_page_ = false;
   std::size_t outstanding_ = 0;
   std::vector<Seq> removable_;
+  std::map<Seq, std::int64_t> stored_unix_ms_;  // by the store's clock, of those whose headers are read
   std::uint64_t removed_ = 0;
   std::uint64_t left_ = 0;
   std::optional<Error> error_;

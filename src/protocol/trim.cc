@@ -9,12 +9,6 @@
 
 namespace varve::protocol {
 
-namespace {
-
-constexpr std::int64_t ms_per_day = 24LL * 60 * 60 * 1000;
-
-}  // namespace
-
 Trim::Trim(const TrimOrder& order, std::uint64_t first_ticket)
     : order_(order), requests_({}, first_ticket + 1, first_ticket) {}
 
@@ -34,13 +28,42 @@ void Trim::start(const TrimContext& context) {
                                                         order_.before, durable))
                       .with_valid_range({appender.durable_start_offset(), durable}));
   }
-  if (order_.before <= appender.start_offset()) return await_standbys(context);
+  if (order_.no_writer_sleeps_days != 0) return read_clocks(context);
+  find_start(context);
+}
+
+// First, so that a trim whose seals nobody can date changes nothing.
+void Trim::read_clocks(const TrimContext& context) {
+  const Appender& appender = context.appender;
+  stage_ = Stage::reading_clocks;
+  reading_.emplace(appender.newest_stored(), appender.history(), order_.no_writer_sleeps_days,
+                   context.now_unix_ms, order_.host);
+  requests_.add(reading_->start());
+}
+
+void Trim::on_clocks(const Reply& reply, const TrimContext& context) {
+  requests_.add(reading_->on(reply));
+  if (!reading_->done()) return;
+  const Result<SealClocks> found = reading_->result();
+  reading_.reset();
+  requests_.drop();
+  if (!found) return finish(found.error());
+  clocks_ = *found;
+  find_start(context);
+}
+
+void Trim::find_start(const TrimContext& context) {
+  if (order_.before <= context.appender.start_offset()) return await_standbys(context);
+  stage_ = Stage::scanning;
   scan_.emplace(RecoveryScan::Options{.want_history = true});
   requests_.add(scan_->start());
 }
 
 void Trim::on(std::uint64_t ticket, const Reply& reply, const TrimContext& context) {
   switch (stage_) {
+    case Stage::reading_clocks:
+      if (requests_.on(ticket, reply, context.now_ms)) on_clocks(reply, context);
+      break;
     case Stage::scanning:
       if (requests_.on(ticket, reply, context.now_ms)) on_scan(reply, context);
       break;
@@ -113,13 +136,8 @@ void Trim::begin_sweep(const TrimContext& context) {
   const Appender& appender = context.appender;
   stage_ = Stage::sweeping;
   sweeping_below_ = appender.durable_lowest_live();
-  SweepPlan plan{.from = sweep_from_,
-                 .below = sweeping_below_,
-                 .history = appender.history(),
-                 .forget_seals_before_unix_ms = {}};
-  if (order_.no_writer_sleeps_days != 0)
-    plan.forget_seals_before_unix_ms = context.now_unix_ms - order_.no_writer_sleeps_days * ms_per_day;
-  sweep_.emplace(std::move(plan));
+  sweep_.emplace(SweepPlan{
+      .from = sweep_from_, .below = sweeping_below_, .history = appender.history(), .clocks = clocks_});
   requests_.add(sweep_->start());
   if (sweep_->done()) end_sweep(context);
 }

@@ -1,8 +1,9 @@
 // One trim, from the wish to the last deletion. Two phases: first the new start is durable in the log itself,
 // only then are objects deleted.
 //
+//   reading_clocks       only where old seals are to go: how old may they be said to be?
 //   scanning, searching  which object holds the new start? Nothing to look for if the log begins there
-//   already. awaiting_standbys    a standby that starts anew asks for what its checkpoint does not name: that
+//   already awaiting_standbys    a standby that starts anew asks for what its checkpoint does not name: that
 //   is written
 //                        first
 //   carrying             the next object's header tells of the new start, until that is acknowledged
@@ -11,11 +12,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "protocol/appender.h"
 #include "protocol/pending_requests.h"
 #include "protocol/recovery_scan.h"
 #include "protocol/replica_tracker.h"
+#include "protocol/seal_age.h"
 #include "protocol/search.h"
 #include "protocol/sweep.h"
 
@@ -25,6 +28,7 @@ struct TrimOrder {
   std::uint64_t number = 0;  ///< the driver's name for it
   Offset before = 0;
   std::uint32_t no_writer_sleeps_days = 0;  ///< as `TrimOptions`
+  std::string host = {};                    ///< that trims; only asked for with `no_writer_sleeps_days`
   std::uint64_t deadline_ms = 0;            ///< of the clock of `now_ms`; 0: none
 };
 
@@ -44,7 +48,15 @@ struct TrimContext {
 
 class Trim {
  public:
-  enum class Stage : std::uint8_t { scanning, searching, awaiting_standbys, carrying, sweeping, done };
+  enum class Stage : std::uint8_t {
+    reading_clocks,
+    scanning,
+    searching,
+    awaiting_standbys,
+    carrying,
+    sweeping,
+    done
+  };
 
   /// A trim that a caller ordered. `first_ticket`: of its first request; later trims of a writer are given
   /// higher ones.
@@ -76,6 +88,9 @@ class Trim {
   [[nodiscard]] const std::optional<LogState>& scanned() const { return scanned_; }
 
  private:
+  void read_clocks(const TrimContext& context);
+  void on_clocks(const Reply& reply, const TrimContext& context);
+  void find_start(const TrimContext& context);
   void on_scan(const Reply& reply, const TrimContext& context);
   void on_search(const Reply* reply, const TrimContext& context);
   void await_standbys(const TrimContext& context);
@@ -88,6 +103,8 @@ class Trim {
   TrimOrder order_;
   Stage stage_ = Stage::scanning;
   PendingRequests requests_;
+  std::optional<FindSealClocks> reading_;
+  std::optional<SealClocks> clocks_;
   std::optional<RecoveryScan> scan_;
   std::optional<LogState> scanned_;
   std::optional<Search> search_;

@@ -275,10 +275,8 @@ void Replicator::sweep() {
   const Seq below = mirroring_.sweep_below();
   if (sweeping_.joinable() || below <= mirroring_.swept_below()) return;
   sweeping_below_ = below;
-  const protocol::SweepPlan plan{.from = mirroring_.swept_below(),
-                                 .below = below,
-                                 .history = mirroring_.history(),
-                                 .forget_seals_before_unix_ms = {}};
+  const protocol::SweepPlan plan{
+      .from = mirroring_.swept_below(), .below = below, .history = mirroring_.history(), .clocks = {}};
   sweeping_ = base::Thread([this, plan] {
     Letter event{.command = {}, .error = {}, .found = {}, .swept = 0};
     try {

@@ -229,10 +229,7 @@ Result<void> Repairing::remove(std::vector<Seq> seqs) const {
 
 // Below the start as any writer would sweep it, and what lies in voids above.
 Result<void> Repairing::delete_garbage() {
-  protocol::Sweep sweep({.from = 0,
-                         .below = view_->lowest_live(),
-                         .history = view_->history,
-                         .forget_seals_before_unix_ms = {}});
+  protocol::Sweep sweep({.from = 0, .below = view_->lowest_live(), .history = view_->history, .clocks = {}});
   const auto swept = log_store_.drive(
       sweep.start(), [&](const Reply& reply) { return sweep.on(reply); }, deadline());
   if (!swept) return swept;

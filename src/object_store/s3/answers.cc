@@ -4,6 +4,7 @@
 #include <pugixml.hpp>
 
 #include "object_store/s3/canonical.h"
+#include "object_store/s3/http.h"
 
 namespace varve::object_store::s3 {
 namespace {
@@ -37,7 +38,11 @@ std::optional<ListedObject> listed(pugi::xml_node entry, bool url_encoded) {
   auto key = url_encoded ? decode_component(text) : std::optional<std::string>(text);
   const auto bytes = number(entry.child_value("Size"));
   if (!key || key->empty() || !bytes) return std::nullopt;
-  return ListedObject{.key = *std::move(key), .bytes = *bytes};
+  ListedObject object{.key = *std::move(key), .bytes = *bytes};
+  if (const auto stored_s = parse_iso_date(entry.child_value("LastModified"))) {
+    object.stored_unix_ms = *stored_s * 1000;
+  }
+  return object;
 }
 
 }  // namespace

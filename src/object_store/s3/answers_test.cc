@@ -102,6 +102,32 @@ TEST(Dates, AreReadAsServersMayWriteThem) {
   }
 }
 
+TEST(Dates, OfListingsAreReadAsServersMayWriteThem) {
+  EXPECT_EQ(parse_iso_date("2009-10-12T17:50:30.000Z"), 1'255'369'830);
+  EXPECT_EQ(parse_iso_date("2009-10-12T17:50:30Z"), 1'255'369'830);
+  EXPECT_EQ(parse_iso_date("1970-01-01T00:00:00.123456789Z"), 0);
+  for (const char* wrong : {"", "Z", "2009-10-12", "2009-10-12T17:50:30", "2009-10-12T17:50:30+01:00",
+                            "2009-13-12T17:50:30Z", "2009-02-30T17:50:30Z", "2009-10-12 17:50:30Z",
+                            "2009-10-12T25:50:30Z", "2009-10-12T17:50:30.0x0Z", "2009-10--2T17:50:30Z"}) {
+    EXPECT_EQ(parse_iso_date(wrong), std::nullopt) << wrong;
+  }
+}
+
+TEST(Listings, TellWhenTheStoreStoredWhatTheyList) {
+  const auto page = parse_listing(
+      "<ListBucketResult><IsTruncated>false</IsTruncated>"
+      "<Contents><Key>l/1</Key><LastModified>2009-10-12T17:50:30.000Z</LastModified><Size>5</Size></Contents>"
+      "<Contents><Key>l/2</Key><Size>5</Size></Contents>"
+      "<Contents><Key>l/3</Key><LastModified>yesterday</LastModified><Size>5</Size></Contents>"
+      "</ListBucketResult>",
+      "l/", "");
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->listing.objects.size(), 3U);
+  EXPECT_EQ(page->listing.objects[0].stored_unix_ms, 1'255'369'830'000);
+  EXPECT_FALSE(page->listing.objects[1].stored_unix_ms);
+  EXPECT_FALSE(page->listing.objects[2].stored_unix_ms);
+}
+
 TEST(RequestsOf, Puts) {
   const Requests requests(settings());
   const HttpRequest created = requests.put("a b/ä", copy_bytes("x"), true);

@@ -53,6 +53,10 @@ struct ContentRange {
 /// date (RFC 9110, 5.6.7). Nothing for anything else.
 [[nodiscard]] std::optional<std::int64_t> parse_http_date(std::string_view text) noexcept;
 
+/// Seconds since 1970 of "2009-10-12T17:50:30.000Z", as in listings; fractions are dropped. Nothing for
+/// anything else.
+[[nodiscard]] std::optional<std::int64_t> parse_iso_date(std::string_view text) noexcept;
+
 struct HttpAnswer {
   int status = 0;                  ///< 0: none came
   std::optional<Failure> failure;  ///< set: the answer is not whole, whatever `status` says
