@@ -14,7 +14,7 @@ using Purpose = Call::Purpose;
 namespace {
 
 // One seed in so many has a mirror.
-constexpr std::uint64_t seeds_per_mirror = 4;
+constexpr std::uint64_t seeds_per_mirror = 2;
 // It takes longer until something comes of it.
 constexpr std::uint64_t steps_with_mirror = 5;
 

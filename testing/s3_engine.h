@@ -98,6 +98,7 @@ class EngineTest : public testing::Test, public Wire {
   [[nodiscard]] bool open(int id) { return ended_[id].calls == 0; }
   [[nodiscard]] Code code(int id) { return ended_[id].error ? ended_[id].error->code() : Code::internal; }
   [[nodiscard]] WriteOutcome outcome(int id) { return ended_[id].error->outcome(); }
+  [[nodiscard]] std::string message(int id) { return ended_[id].error ? ended_[id].error->message() : ""; }
 
   /// Teaches the hedging that a PUT takes 20 ms.
   void teach() {

@@ -408,6 +408,17 @@ Task<Result<Occupied>> MirrorStart::verified(Checkpoint known, Occupied stored) 
   if (!live) co_return live.error();
   if (live->below >= stored.below) co_return stored;
   if (const Result<void> own = co_await expect_mirror_still(); !own) co_return own.error();
+  // The source may have been trimmed since it was looked at, and another mirror may have swept what that
+  // leaves.
+  const Seq lowest_live = view_.lowest_live();
+  Result<LogState> now = co_await logs_.scan(Side::source);
+  if (!now) co_return now.error();
+  view_ = *std::move(now);
+  if (!known.mirror->keeps && view_.lowest_live() > lowest_live) {
+    if (++looks_ < looks_max) co_return co_await verified(std::move(known), std::move(stored));
+    co_return Error(Code::unavailable,
+                    options_.source + " is trimmed faster than it can be looked at; try again");
+  }
   if (!live->newest.empty() && live->below >= view_.lowest_live()) co_return *live;
   co_return Error(
       Code::corruption,

@@ -196,6 +196,25 @@ TEST_F(MirrorStartTest, WhatWasLostFurtherDownIsFoundByALookAtEveryPlace) {
   EXPECT_EQ(resume->start.next.seq, lost);
 }
 
+// The source is trimmed after it was looked at, and another mirror sweeps what that leaves.
+TEST_F(MirrorStartTest, WhatAnotherMirrorSweepsMeanwhileIsNotLost) {
+  copy_all();
+  say(mirror_checkpoint(0, seq_of(9)));
+  bool trimmed = false;
+  spoil = [&](const SidedRequest& one, Reply& reply) {
+    const bool looks = one.side == Side::destination && one.request.kind == Request::Kind::get_checkpoint;
+    if (!looks || std::exchange(trimmed, true)) return;
+    chain.trim_to(8);
+    chain.data(1);
+    chain.sweep(false);
+    copy_all();
+    reply = destination.answer(one.request);
+  };
+  const auto resume = start({.source = {}, .destination = {}, .verify = true});
+  ASSERT_TRUE(resume) << resume.error().message();
+  EXPECT_EQ(resume->start.next.seq, seq_of(11) + 1);
+}
+
 // Another mirror copies a new epoch while this one looks: what is gone on with knows of it.
 TEST_F(MirrorStartTest, KnowsTheEpochsThatCameWhileItLooked) {
   copy_all();
@@ -259,6 +278,21 @@ TEST_F(MirrorStartTest, ALateFirstCheckpointOverCopiesThatBeginBehindItCostsNoth
   ASSERT_TRUE(resume) << resume.error().message();
   EXPECT_EQ(resume->start.next.seq, seq_of(10));
   EXPECT_EQ(resume->start.state.begins_seq, seq_of(7));
+}
+
+// So far before the end that a look at the end does not come by what the copies begin with.
+TEST_F(MirrorStartTest, ALateFirstCheckpointFarBelowTheEndOfAMirrorThatKeepsAllCostsNothing) {
+  for (int i = 0; i < 12; ++i) chain.data(1);
+  auto late = mirror_checkpoint(seq_of(5), seq_of(5), true);
+  late.mirror->begins_offset = late.mirror->copied_offset = chain.headers().at(5).first_offset;
+  say(late);
+  chain.seal(3);
+  for (std::size_t i = 7; i < chain.headers().size(); ++i) copy(seq_of(i));
+  copy(seq_of(4));
+  const LogState view = view_of(destination);
+  ASSERT_TRUE(view.mirror);
+  EXPECT_EQ(view.lowest_live(), seq_of(7));
+  EXPECT_EQ(view.start_offset(), chain.headers().at(7).first_offset);
 }
 
 // Here the mirror that was cut off had copied the seal that it begins with.

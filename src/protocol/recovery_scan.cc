@@ -94,6 +94,11 @@ Requests RecoveryScan::on(const Reply& reply) {
       return walk_when_complete();
     case Stage::recheck:
       return on_recheck(reply);
+    case Stage::first_copy:
+      if (reply.is(Code::not_found)) return restart();
+      if (reply.error) return fail(*reply.error);
+      near_.headers.insert_or_assign(reply.seq, header_in(reply));
+      return finish();
     case Stage::seal:
       return on_seal(reply);
   }
@@ -436,8 +441,19 @@ Requests RecoveryScan::finish_with(format::EpochHistory until_anchor) {
   return finish();
 }
 
+// Where a mirror has begun anew, with a late checkpoint: what is there tells its first offset.
+std::optional<Seq> RecoveryScan::unread_first_copy() const {
+  if (!view_.exists || !mirrored_epoch(near_.checkpoint)) return std::nullopt;
+  const std::optional<Seq> begun = begun_at(near_);
+  return begun && !near_.headers.contains(*begun) ? begun : std::nullopt;
+}
+
 Requests RecoveryScan::finish() {
   view_.checkpoint = near_.checkpoint;
+  if (const auto first = unread_first_copy()) {
+    stage_ = Stage::first_copy;
+    return {Request::make(Request::Kind::get_header, *first)};
+  }
   judge_mirror();
   result_ = view_;
   return {};

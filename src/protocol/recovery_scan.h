@@ -85,7 +85,16 @@ class RecoveryScan {
   [[nodiscard]] const Result<LogState>& result() const { return *result_; }
 
  private:
-  enum class Stage : std::uint8_t { checkpoint, listing, headers, promotions, recheck, seal, recovery };
+  enum class Stage : std::uint8_t {
+    checkpoint,
+    listing,
+    headers,
+    promotions,
+    recheck,
+    seal,
+    recovery,
+    first_copy
+  };
 
   Requests on_checkpoint(const Reply& reply);
   Requests on_listing(const Reply& reply);
@@ -111,6 +120,7 @@ class RecoveryScan {
   [[nodiscard]] std::size_t first_needed() const;
   [[nodiscard]] bool something_near_end_went() const;
   [[nodiscard]] std::optional<Error> foreign_object(Seq* where) const;
+  [[nodiscard]] std::optional<Seq> unread_first_copy() const;
   void judge_mirror();
 
   Options options_;

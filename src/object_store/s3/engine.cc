@@ -96,14 +96,17 @@ void Engine::send(OperationId id, Pursuit& pursuit, bool duplicate, Moment now) 
   const bool background = pursuit.operation->background();
   effort_.sent(pursuit.operation->kind());
   if (duplicate) effort_.hedges.add();
-  attempts_.emplace(attempt,
-                    Attempt{.operation = id, .sent = now, .background = background, .duplicate = duplicate});
+  const auto left = std::chrono::ceil<milliseconds>(pursuit.deadline - now);
+  const auto limit = settings_.attempt_timeout + moving(pursuit.operation->bytes());
+  attempts_.emplace(attempt, Attempt{.operation = id,
+                                     .sent = now,
+                                     .background = background,
+                                     .duplicate = duplicate,
+                                     .cut_short = left < limit});
   pursuit.outstanding.push_back(attempt);
   ++pursuit.sent;
   ++in_flight_;
   if (background) ++background_in_flight_;
-  const auto left = std::chrono::ceil<milliseconds>(pursuit.deadline - now);
-  const auto limit = settings_.attempt_timeout + moving(pursuit.operation->bytes());
   wire_.send(attempt, pursuit.operation->request(), std::clamp(left, milliseconds(1), limit));
 }
 
@@ -149,7 +152,10 @@ void Engine::answered(AttemptId attempt_id, HttpAnswer&& answer, Moment now, std
   if (attempt.background) --background_in_flight_;
   Pursuit& pursuit = pursuits_.at(attempt.operation);
   std::erase(pursuit.outstanding, attempt_id);
-  settle(attempt, pursuit.operation->judge(std::move(answer), now_unix_s), now);
+  const bool told_nothing = attempt.cut_short && answer.failure == Failure::timed_out;
+  Verdict verdict = pursuit.operation->judge(std::move(answer), now_unix_s);
+  if (verdict.error && !(told_nothing && pursuit.last_error)) pursuit.last_error = verdict.error;
+  settle(attempt, std::move(verdict), now);
   pump(now);
 }
 
@@ -157,7 +163,6 @@ void Engine::settle(const Attempt& attempt, Verdict verdict, Moment now) {
   const OperationId id = attempt.operation;
   Pursuit& pursuit = pursuits_.at(id);
   pursuit.may_have_landed = pursuit.may_have_landed || verdict.may_have_landed;
-  if (verdict.error) pursuit.last_error = verdict.error;
   switch (verdict.next) {
     case Next::done:
       pacing_.succeeded();

@@ -94,6 +94,7 @@ class Engine {
     Moment sent;
     bool background;
     bool duplicate;
+    bool cut_short;  ///< by the deadline: that it took too long tells nothing of the store
   };
 
   void enqueue(OperationId id, Pursuit& pursuit, bool first);

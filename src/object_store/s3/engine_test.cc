@@ -83,6 +83,22 @@ TEST_F(EngineTest, AnAttemptNeverOutlivesTheDeadline) {
   EXPECT_LE(timeouts_[newest()], seconds(6));
 }
 
+// What the store said last is why, and not that the time was over while it was asked once more.
+TEST_F(EngineTest, ATryThatTheDeadlineCutsShortHidesNoReason) {
+  settings_.deadline = seconds(16);
+  remake();
+  const int id = put();
+  now_ += seconds(10);
+  answer(status(500, "TheReason"));
+  pass(seconds(1));
+  now_ += seconds(6);
+  HttpAnswer too_late;
+  too_late.failure = Failure::timed_out;
+  answer(std::move(too_late));
+  ASSERT_FALSE(open(id));
+  EXPECT_NE(message(id).find("TheReason"), std::string::npos) << message(id);
+}
+
 TEST_F(EngineTest, LargeBodiesGetMoreTime) {
   put("k", true, copy_bytes(std::string(std::size_t{10} << 20, 'x')));
   EXPECT_EQ(timeouts_[newest()], settings_.attempt_timeout + seconds(10));
