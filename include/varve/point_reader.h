@@ -31,12 +31,14 @@ struct OwnedRecord : Record {
 /// `Reader` is the right one.
 ///
 /// What a read costs: one GET of at most 64 KiB and one record (and 256 bytes), where the record's object is
-/// known from an earlier read; every 10 s one more, of 256 bytes, to see that it is still the same log. Else
-/// the object is searched for: one GET of 256 bytes in each of log9(objects in the epoch) round trips, eight
-/// side by side; then one GET for its index, if it is longer than 64 KiB, or compressed. Of a compressed
-/// object the blocks that hold these bytes are fetched instead: mostly one, of 256 KiB before it was
-/// compressed. What a search saw is kept, so that the next one is shorter. Offsets beyond the end as last
-/// seen look at the log anew, as `open` does: three or four round trips.
+/// known from an earlier read. If the record lies behind the object's first 64 KiB, these 256 bytes are a GET
+/// of their own, at the same time: they tell that the object is still the same. Every 10 s one more, of 256
+/// bytes, to see that it is still the same log. Else the object is searched for: one GET of 256 bytes in each
+/// of log9(objects in the epoch) round trips, eight side by side; then one GET for its index, if it is longer
+/// than 64 KiB, or compressed. Of a compressed object the blocks that hold these bytes are fetched instead:
+/// mostly one, of 256 KiB before it was compressed. What a search saw is kept, so that the next one is
+/// shorter. Offsets beyond the end as last seen look at the log anew, as `open` does: three or four round
+/// trips.
 ///
 /// Thread-safe; reads of several threads go on side by side.
 class PointReader {

@@ -116,6 +116,7 @@ constexpr std::array names{
     "doubts_add_up",
     "old_view_believed",
     "trim_seems_damage",
+    "part_believed",
     "stretch_from_front",
     "cache_believed",
     "no_look_back",

@@ -126,6 +126,7 @@ enum class Mutant : std::uint8_t {
   // Reading by offset.
   old_view_believed,   ///< what came since the last look is said not to be there
   trim_seems_damage,   ///< what was trimmed since the last look counts as lost
+  part_believed,       ///< what lies deep in an object is read without its header
   stretch_from_front,  ///< the first record of the stretch that was read is returned
   cache_believed,      ///< what is not what was known of an object is called damage
   // Cursors and consumers.

@@ -226,6 +226,27 @@ TEST_P(ChangingLog, APointReaderSaysThatItIsAnotherLog) {
   }
 }
 
+// A record far behind its object's front, and in its place one of another log, just like it.
+TEST(RestoredLog, WhatLiesDeepInAnObjectIsReadWithItsHeader) {
+  const std::string text(50'000, 'x');
+  const std::vector<std::span<const std::byte>> records(4, std::as_bytes(std::span(text)));
+  const auto one_object = [&] {
+    const auto store = std::make_shared<MemoryStore>("deep");
+    const auto writer = Writer::open({store, "log"}).value();
+    EXPECT_TRUE(writer->append_batch(records));
+    EXPECT_TRUE(writer->close());
+    return store;
+  };
+  const auto store = one_object();
+  const auto reader = PointReader::open({store, "log"});
+  ASSERT_TRUE(reader) << reader.error().message();
+  for (const Offset offset : {0U, 2U, 3U}) ASSERT_TRUE((*reader)->read(offset)) << offset;
+  put_back(*store, snapshot_of(*one_object()));
+  const auto record = (*reader)->read(3);
+  ASSERT_FALSE(record);
+  EXPECT_EQ(record.error().code(), Code::foreign) << record.error().message();
+}
+
 INSTANTIATE_TEST_SUITE_P(MadeAnewOrPutBack, ChangingLog, ::testing::Bool(),
                          [](const auto& of) { return of.param ? "MadeAnew" : "PutBackAndWrittenOn"; });
 

@@ -19,6 +19,7 @@
 #include "log/request.h"
 #include "protocol/point_walk.h"
 #include "read/object_cache.h"
+#include "read/part_of_object.h"
 #include "read/point_progress.h"
 
 namespace varve {
@@ -310,19 +311,21 @@ Result<Bytes> PointReader::Impl::fetch(const Header& header, std::uint64_t begin
       deadline);
 }
 
-// A part of the body. Where it is the front, the header comes with it: so the object is the one that is
-// known.
+// A part of the body. The header comes with it, so the object is the one that is known: in one piece where
+// the part is the front, else beside it.
 Result<Bytes> PointReader::Impl::fetch_body(const Header& header, std::uint64_t begin, std::uint64_t end,
                                             Reading& reading) const {
+  if (begin != format::header_bytes && !mutated(Mutant::part_believed)) {
+    Result<Bytes> part = read::part_of_object(log_store_, header, begin, end, reading.deadline);
+    const bool damage =
+        !part && (part.error().code() == Code::corruption || part.error().code() == Code::foreign);
+    return damage ? damaged(part.error(), header, reading) : part;
+  }
   if (begin != format::header_bytes) return fetch(header, begin, end, reading.deadline);
   Result<Bytes> front = fetch(header, 0, end, reading.deadline);
   if (!front) return front;
-  const Result<Header> there = format::decode_header(front->data);
-  if (!there) return damaged(there.error(), header, reading);
-  if (*there != header) {
-    const std::string what = fmt::format("object {} is not the one that belongs there", header.seq);
-    return damaged({Code::corruption, what}, header, reading);
-  }
+  if (const Result<void> same = read::expect_header(*front, header); !same)
+    return damaged(same.error(), header, reading);
   front->data = front->data.subspan(format::header_bytes);
   return front;
 }

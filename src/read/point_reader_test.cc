@@ -91,12 +91,12 @@ TEST(PointReader, ALargeObjectsIndexLeadsToTheRecord) {
   for (const Offset offset : {3U, 4U, 2500U, 5002U}) expect_record(*reader, offset, 200);
   for (const Offset offset : {5003U, 5004U, 5006U}) expect_record(*reader, offset, 300'000);
 
-  // Known by now: one GET, of a stride and a record at most, and perhaps the header before them.
+  // Known by now: one GET, of a stride and a record at most, and of the header before or beside them.
   for (const Offset offset : {10U, 1000U, 3333U}) {
     const std::uint64_t requests = counted.requests();
     const std::uint64_t bytes = counted.got_bytes();
     expect_record(*reader, offset, 200);
-    EXPECT_EQ(counted.requests(), requests + 1);
+    EXPECT_LE(counted.requests(), requests + 2);
     EXPECT_LE(counted.got_bytes(), bytes + format::header_bytes + format::index_stride_bytes + 208);
   }
 }
@@ -118,7 +118,7 @@ TEST(PointReader, OfACompressedObjectFetchesABlockOrTwo) {
     const std::uint64_t requests = counted.requests();
     const std::uint64_t bytes = counted.got_bytes();
     expect_record(*reader, 250, record_bytes);
-    EXPECT_EQ(counted.requests() - requests, 1U);
+    EXPECT_EQ(counted.requests() - requests, 2U);
     EXPECT_LT(counted.got_bytes() - bytes, object.body.size() / 10);
     for (Offset offset = 0; offset < records; ++offset) expect_record(*reader, offset, record_bytes);
   }
