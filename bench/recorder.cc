@@ -85,7 +85,8 @@ void Recorder::put_if_absent(std::string key, Bytes body, Done<void> done) {
       upload.ended = Clock::now();
       const std::lock_guard lock(notes->mutex);
       notes->use.put_bytes += upload.bytes;
-      notes->uploads.push_back(std::move(upload));
+      // What is empty is a claim, and soon gone.
+      if (upload.bytes > 0) notes->uploads.push_back(std::move(upload));
     }
     done(std::move(stored));
   };

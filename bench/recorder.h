@@ -30,7 +30,7 @@ struct StoreUse {
   friend StoreUse operator-(const StoreUse& after, const StoreUse& before);
 };
 
-/// One create-if-absent that succeeded.
+/// One create-if-absent that succeeded, of more than a name.
 struct Upload {
   std::string key;
   std::size_t bytes = 0;

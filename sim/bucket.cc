@@ -126,38 +126,52 @@ Result<Bytes> Bucket::get(const std::string& key, ByteRange range) {
   return Bytes{std::span(*object).subspan(begin, length), object};
 }
 
-// Made at two moments, the lower names first: one scan forward, as the interface asks of a store today.
+// Each name is reported as of one of several moments between the request and its answer, in one of the orders
+// in which stores look at names. The interface asks for no more.
 void Bucket::list(ProcessId process, std::string prefix, std::string after_key, std::uint32_t limit,
                   Store::Done<Listing> done) {
-  using Names = std::vector<ListedObject>;
-  const auto names_between = [this](const std::string& begins, const std::string& after_name,
-                                    const std::string& until) {
-    Names names;
-    for (auto each = objects_.upper_bound(std::max(after_name, begins)); each != objects_.end(); ++each) {
-      if (!each->first.starts_with(begins) || (!until.empty() && each->first > until)) break;
-      names.push_back({each->first, each->second->size()});
+  const auto view = std::make_shared<SplitView>();
+  view->order = static_cast<SplitView::Order>(random_.below(SplitView::orders));
+  view->moments.resize(2 + random_.below(3));
+  const auto look = [this, view, prefix, after_key](std::size_t moment) {
+    for (auto each = objects_.lower_bound(prefix); each != objects_.end(); ++each) {
+      if (!each->first.starts_with(prefix)) break;
+      if (each->first > after_key) view->moments[moment].emplace(each->first, each->second->size());
     }
-    return names;
   };
-  // Where the first moment ends and the second begins.
-  const Names now = names_between(prefix, after_key, "");
-  const std::string middle = now.empty() ? prefix : now[random_.below(now.size())].key;
-  const auto first = std::make_shared<Names>();
-  const std::uint64_t pause_ms = 1 + random_.below(usual_ms);
-  fibers_.at(after(usual_ms), [=] { *first = names_between(prefix, after_key, middle); });
-  const auto second = [=]() -> Result<Listing> {
-    Listing listing{.objects = *first};
-    for (ListedObject& object : names_between(prefix, std::max(middle, after_key), "")) {
-      listing.objects.push_back(std::move(object));
-    }
-    if (listing.objects.size() > limit) {
-      listing.objects.resize(limit);
-      listing.truncated = true;
-    }
-    return listing;
+  base::TimePoint at = fibers_.now();
+  for (std::size_t moment = 0; moment + 1 < view->moments.size(); ++moment) {
+    at = std::max(at, after(usual_ms));
+    fibers_.at(at, [look, moment] { look(moment); });
+    at += milliseconds(1 + random_.below(usual_ms));
+  }
+  const auto last = [=, this]() -> Result<Listing> {
+    view->moments.back().clear();  // the request may be repeated
+    look(view->moments.size() - 1);
+    return together(*view, limit);
   };
-  fibers_.at(fibers_.now() + milliseconds(usual_ms + pause_ms),
-             [=, this, done = std::move(done)] { request<Listing>(process, false, done, second); });
+  fibers_.at(at, [=, this, done = std::move(done)] { request<Listing>(process, false, done, last); });
+}
+
+Listing Bucket::together(const SplitView& view, std::uint32_t limit) {
+  SplitView::Names ever;
+  for (const SplitView::Names& names : view.moments) ever.insert(names.begin(), names.end());
+  const std::size_t moments = view.moments.size();
+  const std::uint64_t split = random_.below(ever.size() + 1);
+  Listing listing;
+  std::size_t rank = 0;
+  for (const auto& [name, bytes] : ever) {
+    const bool front = rank++ < split;
+    std::size_t moment = random_.below(moments);
+    if (view.order == SplitView::Order::forward) moment = front ? 0 : moments - 1;
+    if (view.order == SplitView::Order::back_first) moment = front ? moments - 1 : 0;
+    if (view.order == SplitView::Order::in_shards) moment = static_cast<unsigned char>(name.back()) % moments;
+    if (!view.moments[moment].contains(name)) continue;
+    listing.truncated = listing.objects.size() == limit;
+    if (listing.truncated) break;
+    listing.objects.push_back({name, bytes});
+  }
+  return listing;
 }
 
 }  // namespace varve::sim

@@ -37,11 +37,21 @@ class Bucket {
   friend class BucketClient;
   using Object = std::shared_ptr<const std::vector<std::byte>>;
 
+  /// What a listing looks at.
+  struct SplitView {
+    enum class Order : std::uint8_t { forward, back_first, in_shards, scattered };
+    static constexpr std::uint64_t orders = 4;
+    using Names = std::map<std::string, std::uint64_t>;
+    Order order = Order::forward;
+    std::vector<Names> moments = {};
+  };
+
   template <class T>
   void request(ProcessId process, bool write, Store::Done<T> done, std::function<Result<T>()> carry_out);
   [[nodiscard]] base::TimePoint after(std::uint64_t most_ms);
   void list(ProcessId process, std::string prefix, std::string after, std::uint32_t limit,
             Store::Done<Listing> done);
+  [[nodiscard]] Listing together(const SplitView& view, std::uint32_t limit);
   Result<Bytes> get(const std::string& key, ByteRange range);
 
   Fibers& fibers_;

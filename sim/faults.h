@@ -11,28 +11,46 @@
 namespace varve::sim {
 
 enum class Fault : std::uint8_t {
-  slow,            ///< a request or its answer takes very long
-  refused,         ///< the store says no; nothing happened
-  lost,            ///< never arrives; the client hears of a failure
-  answer_lost,     ///< applied; the client hears of a failure
-  late,            ///< applied long after the client heard of a failure, even after its death
-  repeated,        ///< applied, answered, and applied once more, later
-  false_conflict,  ///< "already exists", though it does not
-  short_read,      ///< fewer bytes than there are
-  bit_flip,        ///< in what a read brings
-  split_list,      ///< a listing is made at two moments, front first
-  short_page,      ///< a listing ends early
-  kept,            ///< a deletion leaves some objects
-  bad_checkpoint,  ///< the checkpoint is garbled, lost, or an older one
-  crash,           ///< a client dies
-  sleep,           ///< a client hears and does nothing for long, then goes on
+  slow,             ///< a request or its answer takes very long
+  refused,          ///< the store says no; nothing happened
+  lost,             ///< never arrives; the client hears of a failure
+  answer_lost,      ///< applied; the client hears of a failure
+  late,             ///< applied long after the client heard of a failure, even after its death
+  repeated,         ///< applied, answered, and applied once more, later
+  false_conflict,   ///< "already exists", though it does not
+  short_read,       ///< fewer bytes than there are
+  bit_flip,         ///< in what a read brings
+  split_list,       ///< a listing is made at two moments, front first
+  back_first_list,  ///< likewise, back first
+  sharded_list,     ///< a listing asks several shards, each at a moment of its own
+  scattered_list,   ///< a listing reports each name as of a moment of its own
+  short_page,       ///< a listing ends early
+  kept,             ///< a deletion leaves some objects
+  bad_checkpoint,   ///< the checkpoint is garbled, lost, or an older one
+  crash,            ///< a client dies
+  sleep,            ///< a client hears and does nothing for long, then goes on
   count,
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Fault::count)> fault_names{
-    "slow",       "refused",        "lost",           "answer_lost", "late",
-    "repeated",   "false_conflict", "short_read",     "bit_flip",    "split_list",
-    "short_page", "kept",           "bad_checkpoint", "crash",       "sleep"};
+    "slow",
+    "refused",
+    "lost",
+    "answer_lost",
+    "late",
+    "repeated",
+    "false_conflict",
+    "short_read",
+    "bit_flip",
+    "split_list",
+    "back_first_list",
+    "sharded_list",
+    "scattered_list",
+    "short_page",
+    "kept",
+    "bad_checkpoint",
+    "crash",
+    "sleep"};
 
 [[nodiscard]] inline std::optional<Fault> fault_named(std::string_view name) {
   for (std::size_t i = 0; i < fault_names.size(); ++i) {

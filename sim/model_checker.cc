@@ -39,8 +39,11 @@ class Exhaust {
       for (std::size_t i = 0; i < world.may_land.size(); ++i) land_late(world, i);
     }
     const bool closed = open_.empty() && !wrong_;
-    fmt::print("W {}, {} writers, {} readers, {} objects and {} trims each, {} faults: ", size_.window,
-               size_.writers, size_.readers, size_.appends, size_.trims, size_.faults);
+    fmt::print(
+        "W {}, {} writers, {} rivals, {} readers, {} objects and {} trims each, {} faults, {} slow "
+        "listings: ",
+        size_.window, size_.writers, size_.rivals, size_.readers, size_.appends, size_.trims, size_.faults,
+        size_.slow_lists);
     fmt::print("{} states, {} transitions, {}\n", states_.size(), transitions_,
                closed   ? "closed"
                : wrong_ ? "WRONG"
@@ -81,10 +84,17 @@ class Exhaust {
       if (next_of_its_kind) open(world, index);
       return;
     }
-    if (!std::ranges::all_of(actor.waiting, is_put)) {
+    if (actor.listing) {
+      end_slow_list(world, index);
+    } else if (!std::ranges::all_of(actor.waiting, is_put)) {
       State next = world;
       next.answer_reads(index);
       reach(std::move(next));
+      if (world.slow_lists_left > 0 && world.only_listing(index) != nullptr) {
+        State lists = world;
+        lists.begin_slow_list(index);
+        reach(std::move(lists));
+      }
     }
     for (std::size_t i = 0; i < actor.waiting.size(); ++i) {
       if (is_put(actor.waiting[i])) answer_put(world, index, i);
@@ -133,6 +143,21 @@ class Exhaust {
       doer.heard.add(13);
       doer.writer->trim(writer.appender().durable_offset(), 0, next.now, next.oracle);
       next.collect(index);
+      reach(std::move(next));
+    }
+  }
+
+  // With every choice of what was there at times.
+  void end_slow_list(const State& world, std::size_t index) {
+    const std::set<Seq>& at_times = world.actors[index].listing->at_times;
+    const std::vector<Seq> names(at_times.begin(), at_times.end());
+    for (std::uint64_t choice = 0; choice < (std::uint64_t{1} << names.size()); ++choice) {
+      std::set<Seq> seen;
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if ((choice >> i & 1) != 0) seen.insert(names[i]);
+      }
+      State next = world;
+      next.end_slow_list(index, seen);
       reach(std::move(next));
     }
   }
@@ -198,10 +223,12 @@ int main(int argc, char** argv) {
   CLI::App app("Tries every order of a few writers' requests; exits with 1 if one of them breaks a promise.");
   app.add_option("--window", size.window, "W");
   app.add_option("--writers", size.writers, "how many");
+  app.add_option("--rivals", size.rivals, "writers beside them that append one object and never trim");
   app.add_option("--readers", size.readers, "how many");
   app.add_option("--appends", size.appends, "objects of each writer");
   app.add_option("--trims", size.trims, "of each writer");
   app.add_option("--faults", size.faults, "PUTs that are lost, late, repeated, or not answered");
+  app.add_option("--slow-lists", size.slow_lists, "listings that report each name as of a moment of its own");
   app.add_option("--max-states", max_states, "give up beyond");
   CLI11_PARSE(app, argc, argv);
   const auto began = std::chrono::steady_clock::now();

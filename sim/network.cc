@@ -57,6 +57,9 @@ void Simulation::send(std::size_t actor, Call call) {
     case Kind::put_checkpoint:
     case Kind::put_object:
     case Kind::put_promotion:
+    case Kind::put_claim:
+    case Kind::revoke_claim:
+    case Kind::remove_claim:
     case Kind::remove:
       return send_write(std::move(event));
     default:
@@ -145,8 +148,12 @@ void Simulation::arrive(Event event) {
   if (!event.answered) return;
   event.time = now_ + delay();
   event.kind = Event::Kind::answer;
-  if (request.kind == Kind::list && faults_.strikes(Fault::split_list, random_))
+  if (const auto fault = request.kind == Kind::list ? listing_fault() : std::nullopt) {
     event.kind = Event::Kind::list_rest;
+    event.list_fault = *fault;
+    event.moments_left = *fault == Fault::split_list ? 1 : random_.between(1, 4);
+    event.moments.push_back(names_from(event));
+  }
   if (!event.reply.bytes.empty()) {
     const bool cut = faults_.strikes(Fault::short_read, random_);
     const bool flipped = faults_.strikes(Fault::bit_flip, random_);
@@ -159,28 +166,74 @@ void Simulation::arrive(Event event) {
   push(std::move(event));
 }
 
-// A listing that took its time: the names up to some point are as they were, the rest as they are.
-void Simulation::list_rest(Event event) {
-  Reply& then = event.reply;
-  Reply now = apply(event.call.request, event.call.there);
-  if (!then.listed.empty()) {
-    const Seq split = then.listed[random_.below(then.listed.size())].seq;
-    std::erase_if(then.listed, [&](const auto& each) { return each.seq > split; });
-    for (const auto& each : now.listed) {
-      if (each.seq > split) then.listed.push_back(each);
-    }
-    then.truncated = now.truncated;
-    const std::uint32_t limit = event.call.request.limit;
-    if (then.listed.size() > limit) {
-      then.listed.resize(limit);
-      then.truncated = true;
-    }
-  } else {
-    then = std::move(now);
+std::optional<Fault> Simulation::listing_fault() {
+  std::optional<Fault> struck;
+  for (const Fault fault :
+       {Fault::split_list, Fault::back_first_list, Fault::sharded_list, Fault::scattered_list}) {
+    if (faults_.strikes(fault, random_)) struck = fault;
   }
-  event.kind = Event::Kind::answer;
+  return struck;
+}
+
+std::set<Seq> Simulation::names_from(const Event& event) const {
+  const protocol::TestLog& log = event.call.there ? there_->log : log_;
+  std::set<Seq> names;
+  for (auto at = log.objects.lower_bound(event.call.request.seq); at != log.objects.end(); ++at) {
+    names.insert(at->first);
+  }
+  return names;
+}
+
+// A listing that takes its time: each name is reported as of one of several moments.
+void Simulation::list_rest(Event event) {
+  event.moments.push_back(names_from(event));
+  if (--event.moments_left == 0) {
+    list_together(event);
+    event.kind = Event::Kind::answer;
+  }
   event.time = now_ + delay();
   push(std::move(event));
+}
+
+void Simulation::list_together(Event& event) {
+  std::set<Seq> ever;
+  for (const std::set<Seq>& moment : event.moments) ever.insert(moment.begin(), moment.end());
+  const std::size_t moments = event.moments.size();
+  const std::uint64_t split = random_.below(ever.size() + 1);
+  const auto moment_of = [&](Seq seq, std::size_t rank) -> std::size_t {
+    const std::size_t forward = rank < split ? 0 : moments - 1;
+    switch (event.list_fault) {
+      case Fault::back_first_list:
+        return moments - 1 - forward;
+      case Fault::sharded_list:
+        return seq % moments;
+      case Fault::scattered_list:
+        return random_.below(moments);
+      default:
+        return forward;
+    }
+  };
+  const std::uint32_t most = std::min(
+      event.call.request.limit,
+      static_cast<std::uint32_t>(random_.below(8) == 0 ? random_.between(1, 5) : protocol::page_limit));
+  event.reply.listed.clear();
+  event.reply.truncated = false;
+  std::size_t rank = 0;
+  for (const Seq seq : ever) {
+    if (!event.moments[moment_of(seq, rank++)].contains(seq)) continue;
+    event.reply.truncated = event.reply.listed.size() == most;
+    if (event.reply.truncated) break;
+    event.reply.listed.push_back({seq, 0});
+  }
+  event.moments.clear();
+  if (event.list_fault == Fault::split_list) return;
+  Actor& actor = actors_[event.actor];
+  if (event.life != actor.life) return;
+  if (actor.writer) actor.writer->note_slow_list();
+  if (actor.reader) actor.reader->note_slow_list();
+  // Of these, errors are excused: what they copy, sweep, seal and promote is not.
+  if (actor.mirror) actor.mirror->note_damage();
+  if (actor.promoter) actor.promoter->note_damage();
 }
 
 void Simulation::answer(Event event) {

@@ -43,6 +43,12 @@ class Reader {
   }
   [[nodiscard]] const protocol::ReaderWalk& walk() const { return walk_; }
   void note_damage() { damaged_ = true; }
+  /// A listing was answered that reports each name as of a moment of its own: without a claim it may show
+  /// less than there was when the scan began.
+  void note_slow_list() {
+    asked_ = {};
+    damaged_ = true;
+  }
 
  private:
   void begin(Oracle& oracle);

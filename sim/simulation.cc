@@ -212,9 +212,10 @@ void Simulation::disturb_checkpoint() {
 
 void Simulation::note(const Event& event) {
   static constexpr std::array kinds{"arrives", "lists on", "is answered", "ticks", "acts"};
-  static constexpr std::array requests{"get checkpoint", "put checkpoint", "list from", "get header",
-                                       "get object",     "put object",     "remove",    "get promotion",
-                                       "put promotion",  "list promotions"};
+  static constexpr std::array requests{"get checkpoint", "put checkpoint",  "list from",    "get header",
+                                       "get object",     "put object",      "remove",       "get promotion",
+                                       "put promotion",  "list promotions", "put claim",    "get revoked",
+                                       "get claim",      "list claims",     "revoke claim", "remove claim"};
   static constexpr std::array purposes{"takeover", "put",  "look", "checkpoint", "scan", "locate",
                                        "sweep",    "drop", "read", "ask",        "trim"};
   std::string line = fmt::format("{:5} {:6} ms  actor {} life {} {}", steps_, now_, event.actor, event.life,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ class Simulation {
     protocol::Reply reply = {};
     bool answered = true;  ///< arrive: a reply is wanted
     bool damaged = false;
+    Fault list_fault = Fault::split_list;     ///< list_rest: how the moments go together
+    std::uint64_t moments_left = 0;           ///< list_rest: to look at
+    std::vector<std::set<Seq>> moments = {};  ///< what there was at each
     bool operator<(const Event& other) const {
       return time != other.time ? time > other.time : order > other.order;
     }
@@ -96,7 +100,10 @@ class Simulation {
   void collect(std::size_t actor);
   protocol::Reply apply(const protocol::Request& request, bool there);
   void arrive(Event event);
+  [[nodiscard]] std::optional<Fault> listing_fault();
+  [[nodiscard]] std::set<Seq> names_from(const Event& event) const;
   void list_rest(Event event);
+  void list_together(Event& event);
   void answer(Event event);
   [[nodiscard]] std::uint64_t delay();
 

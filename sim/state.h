@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,16 +29,25 @@ namespace varve::sim {
 struct WorldSize {
   std::uint32_t window = 2;
   std::uint32_t writers = 2;
+  std::uint32_t rivals = 0;  ///< beside them: writers that append one object and never trim
   std::uint32_t readers = 0;
-  std::uint32_t appends = 1;  ///< objects of each writer
-  std::uint32_t trims = 1;    ///< of each writer
-  std::uint32_t faults = 1;   ///< PUTs lost, late, repeated, or with their answer lost
+  std::uint32_t appends = 1;     ///< objects of each writer
+  std::uint32_t trims = 1;       ///< of each writer
+  std::uint32_t faults = 1;      ///< PUTs lost, late, repeated, or with their answer lost
+  std::uint32_t slow_lists = 0;  ///< listings that report each name as of a moment of its own
+};
+
+/// A listing under way: each name is reported as of some moment between its beginning and its end.
+struct SlowList {
+  std::set<Seq> always;    ///< there at every moment since it began: reported for sure
+  std::set<Seq> at_times;  ///< there at some moments and not at others: reported or not
 };
 
 struct Actor {
   std::optional<Writer> writer;  // or else
   std::optional<Reader> reader;
   std::vector<Call> waiting;
+  std::optional<SlowList> listing;  // the one listing in `waiting`, if it has begun
   Fingerprint heard = {};
   std::uint32_t appends_left = 0;
   std::uint32_t trims_left = 0;
@@ -60,6 +70,7 @@ struct State {
   std::vector<Actor> actors;
   std::vector<protocol::Request> may_land;  // PUTs whose sender has heard of a failure, or of success
   std::uint32_t faults_left;
+  std::uint32_t slow_lists_left;
   std::uint64_t now = 1;
 
   [[nodiscard]] Fingerprint fingerprint() const;
@@ -71,6 +82,11 @@ struct State {
   void collect(std::size_t actor);
   /// All but PUTs that it waits for.
   void answer_reads(std::size_t actor);
+  /// The listing that it waits for, if that is all.
+  [[nodiscard]] const protocol::Request* only_listing(std::size_t actor) const;
+  void begin_slow_list(std::size_t actor);
+  /// `seen`: of what was there at times.
+  void end_slow_list(std::size_t actor, const std::set<Seq>& seen);
 
   /// How it came to be, for one that is wrong.
   void note(std::size_t actor, const char* what, Seq seq = 0);

@@ -65,6 +65,12 @@ class Writer {
   [[nodiscard]] std::optional<std::uint64_t> next_tick_ms() const;
   [[nodiscard]] bool damaged() const { return damaged_; }
   void note_damage() { damaged_ = true; }
+  /// A listing was answered that reports each name as of a moment of its own: without a claim it may show
+  /// less than there was when the scan began.
+  void note_slow_list() {
+    scan_begun_ = {};
+    damaged_ = damaged_ || !opening();
+  }
   [[nodiscard]] std::uint64_t number() const { return options_.number; }
 
  private:

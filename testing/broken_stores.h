@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -12,47 +13,24 @@
 #include <utility>
 #include <vector>
 
+#include "object_store/forwarding.h"
 #include "varve/store.h"
 
 namespace varve::preflight {
 
-/// Passes everything through; each broken store overrides what it breaks.
-class PassingStore : public Store {
- public:
-  explicit PassingStore(std::shared_ptr<Store> below) : below_(std::move(below)) {}
-
-  void put_if_absent(std::string key, Bytes body, Done<void> done) override {
-    below_->put_if_absent(std::move(key), std::move(body), std::move(done));
-  }
-  void put(std::string key, Bytes body, Done<void> done) override {
-    below_->put(std::move(key), std::move(body), std::move(done));
-  }
-  void get(std::string key, ByteRange range, Done<Bytes> done) override {
-    below_->get(std::move(key), range, std::move(done));
-  }
-  void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
-    below_->list(std::move(prefix), std::move(after), limit, std::move(done));
-  }
-  void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override {
-    below_->remove(std::move(keys), std::move(done));
-  }
-  [[nodiscard]] std::string describe() const override { return below_->describe(); }
-
- protected:
-  const std::shared_ptr<Store> below_;
-};
+using object_store::ForwardingStore;
 
 /// Nothing is broken, but requests cost money.
-class PricedStore : public PassingStore {
+class PricedStore : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   [[nodiscard]] bool requests_are_priced() const override { return true; }
 };
 
 /// Nothing is broken, but its clock or ours is wrong.
-class AheadOfUs : public PassingStore {
+class AheadOfUs : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   [[nodiscard]] std::optional<std::chrono::seconds> clock_ahead() const override {
     return std::chrono::hours(1);
   }
@@ -68,18 +46,18 @@ class IgnoresIfAbsent : public PricedStore {
 };
 
 /// As servers that know the header and answer 501 to it.
-class CannotCreateIfAbsent : public PassingStore {
+class CannotCreateIfAbsent : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void put_if_absent(std::string key, Bytes /*body*/, Done<void> done) override {
     done(Error(Code::unsupported, key + ": If-None-Match is not implemented"));
   }
 };
 
 /// Looks, and then puts: as a gateway that does the check itself.
-class LooksThenPuts : public PassingStore {
+class LooksThenPuts : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void put_if_absent(std::string key, Bytes body, Done<void> done) override {
     below_->get(key, {}, [below = below_.get(), key, body, done](const Result<Bytes>& found) {
       if (found) return done(Error(Code::already_exists, key + " exists"));
@@ -88,9 +66,9 @@ class LooksThenPuts : public PassingStore {
   }
 };
 
-class RefusesAndStores : public PassingStore {
+class RefusesAndStores : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void put_if_absent(std::string key, Bytes body, Done<void> done) override {
     below_->put_if_absent(key, body, [below = below_.get(), key, body, done](const Result<void>& created) {
       if (created) return done(created);
@@ -100,9 +78,9 @@ class RefusesAndStores : public PassingStore {
 };
 
 /// Remembers for one read more that an object was not there.
-class RemembersAbsence : public PassingStore {
+class RemembersAbsence : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void get(std::string key, ByteRange range, Done<Bytes> done) override {
     {
       const std::lock_guard lock(mutex_);
@@ -123,9 +101,9 @@ class RemembersAbsence : public PassingStore {
 };
 
 /// Serves the version that was read first.
-class RemembersContent : public PassingStore {
+class RemembersContent : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void get(std::string key, ByteRange range, Done<Bytes> done) override {
     {
       const std::lock_guard lock(mutex_);
@@ -147,9 +125,9 @@ class RemembersContent : public PassingStore {
 };
 
 /// Answers a listing as it answered it the first time.
-class RemembersListings : public PassingStore {
+class RemembersListings : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
     const auto question = std::tuple(prefix, after, limit);
     {
@@ -170,10 +148,29 @@ class RemembersListings : public PassingStore {
   std::map<std::tuple<std::string, std::string, std::uint32_t>, Listing> seen_;
 };
 
-/// As S3's directory buckets, whose listings have no order.
-class ListsBackwards : public PassingStore {
+/// Pages through names by how many it has passed, so that one is missed where others went meanwhile.
+class MissesWhatStays : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
+  void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override {
+    went_ = keys.size() == 1;
+    below_->remove(std::move(keys), std::move(done));
+  }
+  void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
+    below_->list(prefix, after, limit, [done, miss = went_.exchange(false)](Result<Listing> page) {
+      if (page && miss && page->objects.size() > 1) page->objects.pop_back();
+      done(std::move(page));
+    });
+  }
+
+ private:
+  std::atomic<bool> went_ = false;
+};
+
+/// As S3's directory buckets, whose listings have no order.
+class ListsBackwards : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
   void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
     below_->list(prefix, after, limit, [done](Result<Listing> page) {
       if (page) std::reverse(page->objects.begin(), page->objects.end());
@@ -183,9 +180,9 @@ class ListsBackwards : public PassingStore {
 };
 
 /// Lists the rest of a page of `limit` names without the one it begins with.
-class SkipsAfterPages : public PassingStore {
+class SkipsAfterPages : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
     below_->list(prefix, after, limit, [done, skip = !after.empty()](Result<Listing> page) {
       if (page && skip && !page->objects.empty()) page->objects.erase(page->objects.begin());
@@ -194,16 +191,16 @@ class SkipsAfterPages : public PassingStore {
   }
 };
 
-class IgnoresRanges : public PassingStore {
+class IgnoresRanges : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void get(std::string key, ByteRange, Done<Bytes> done) override { below_->get(key, {}, std::move(done)); }
 };
 
 /// Forgets every third key of a delete, without a word.
-class LosesRemovals : public PassingStore {
+class LosesRemovals : public ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
   void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override {
     std::vector<std::string> kept;
     for (std::size_t i = 0; i < keys.size(); ++i) {

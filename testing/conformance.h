@@ -393,6 +393,35 @@ TEST_P(StoreConformance, ReadAndListAfterWriteUnderConcurrency) {
   EXPECT_EQ(list("wal/").size(), std::size_t{thread_count} * round_count);
 }
 
+// A listing need not be one moment. But what is there all the while is in it, and what never was is not.
+TEST_P(StoreConformance, ListsWhatStaysWhileOthersComeAndGo) {
+  Names staying;
+  for (int i = 0; i < 20; ++i) {
+    staying.push_back("wal/" + std::to_string(1000 + 10 * i));
+    put(staying.back(), "stays");
+  }
+  std::atomic<bool> over = false;
+  std::thread passing([&] {
+    for (int i = 0; !over && i < 1000; ++i) {
+      const std::string name = key("wal/" + std::to_string(1000 + 10 * (i % 20) + 1 + i % 9));
+      EXPECT_TRUE(put_now(*store_, name, copy_bytes("passes")));
+      EXPECT_TRUE(remove_now(*store_, {name}));
+    }
+  });
+  for (int listings = 0; listings < 50; ++listings) {
+    const auto page = list_now(*store_, key("wal/"));
+    EXPECT_TRUE(page);
+    if (!page) break;
+    Names found = names(*page);
+    EXPECT_TRUE(std::ranges::is_sorted(found));
+    EXPECT_TRUE(std::ranges::adjacent_find(found) == found.end());
+    EXPECT_TRUE(std::ranges::includes(found, staying));
+    for (const ListedObject& object : page->objects) EXPECT_TRUE(object.bytes == 5 || object.bytes == 6);
+  }
+  over = true;
+  passing.join();
+}
+
 TEST_P(StoreConformance, AReplacedObjectIsReadWhole) {
   const std::string old_text(100'000, 'o');
   const std::string new_text(50'000, 'n');

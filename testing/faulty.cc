@@ -73,28 +73,27 @@ void FaultyStore::wait_for_held(std::size_t count) {
   held_->grew.wait(lock, [&] { return held_->steps.size() >= count; });
 }
 
-std::optional<Fault> FaultyStore::fault_for(RequestKind kind, const std::string& key) {
+std::optional<FaultRule> FaultyStore::fault_for(RequestKind kind, const std::string& key) {
   const std::lock_guard lock(rules_mutex_);
-  std::optional<Fault> fault;
+  std::optional<FaultRule> fault;
   for (FaultRule& rule : rules_) {
     if (rule.request != kind || key.find(rule.key_part) == std::string::npos) continue;
     if (rule.skip > 0) {
       --rule.skip;
     } else if (!fault && rule.times > 0) {
       if (rule.times != for_good) --rule.times;
-      fault = rule.fault;
+      fault = rule;
     }
   }
   return fault;
 }
 
 template <class T>
-void FaultyStore::intercept(RequestKind kind, const std::string& key, Done<T> done,
+void FaultyStore::intercept(const std::optional<FaultRule>& rule, Done<T> done,
                             std::function<void(Done<T>)> send) {
   Done<T> answer = calls_.add<T>(std::move(done));
-  const std::optional<Fault> fault = fault_for(kind, key);
-  if (!fault) return send(std::move(answer));
-  switch (*fault) {
+  if (!rule) return send(std::move(answer));
+  switch (rule->fault) {
     case Fault::fail:
       return answer(injected(WriteOutcome::not_written));
     case Fault::hold_request:
@@ -103,17 +102,18 @@ void FaultyStore::intercept(RequestKind kind, const std::string& key, Done<T> do
       return send([held = held_, answer = std::move(answer)](const Result<T>& result) {
         held->add([answer, result] { answer(result); });
       });
+    case Fault::split_listing:  // of what is no listing: as without a fault
     case Fault::lose_answer:
     case Fault::claim_exists:
     case Fault::corrupt_bytes:
-      return send([fault = *fault, answer = std::move(answer)](Result<T> result) {
+      return send([fault = rule->fault, answer = std::move(answer)](Result<T> result) {
         answer(bent(fault, std::move(result)));
       });
   }
 }
 
 void FaultyStore::put_if_absent(std::string key, Bytes body, Done<void> done) {
-  intercept<void>(RequestKind::put_if_absent, key, std::move(done),
+  intercept<void>(fault_for(RequestKind::put_if_absent, key), std::move(done),
                   [this, key, body = std::move(body)](Done<void> answer) {
                     below_->put_if_absent(key, body, std::move(answer));
                   });
@@ -121,17 +121,49 @@ void FaultyStore::put_if_absent(std::string key, Bytes body, Done<void> done) {
 
 void FaultyStore::put(std::string key, Bytes body, Done<void> done) {
   intercept<void>(
-      RequestKind::put, key, std::move(done),
+      fault_for(RequestKind::put, key), std::move(done),
       [this, key, body = std::move(body)](Done<void> answer) { below_->put(key, body, std::move(answer)); });
 }
 
 void FaultyStore::get(std::string key, ByteRange range, Done<Bytes> done) {
-  intercept<Bytes>(RequestKind::get, key, std::move(done),
+  intercept<Bytes>(fault_for(RequestKind::get, key), std::move(done),
                    [this, key, range](Done<Bytes> answer) { below_->get(key, range, std::move(answer)); });
 }
 
+struct FaultyStore::SplitListing {
+  std::string prefix;
+  std::string after;
+  std::uint32_t limit;
+  FaultRule rule;
+  Done<Listing> answer;
+  std::vector<NamesAtAMoment> moments = {};
+  NamesAtAMoment now = {};  ///< as far as it has been looked at
+};
+
+void FaultyStore::look(const std::shared_ptr<Store>& below, const std::shared_ptr<Held>& held,
+                       const std::shared_ptr<SplitListing>& listing, const std::string& after) {
+  constexpr std::uint32_t page_max = 1000;
+  below->list(listing->prefix, after, page_max, [below, held, listing](const Result<Listing>& page) {
+    if (!page) return listing->answer(page.error());
+    for (const ListedObject& object : page->objects) listing->now.emplace(object.key, object.bytes);
+    if (page->truncated && !page->objects.empty())
+      return look(below, held, listing, page->objects.back().key);
+    listing->moments.push_back(std::exchange(listing->now, {}));
+    if (listing->moments.size() >= listing->rule.moments) {
+      return listing->answer(split_listing(listing->moments, listing->rule.order, listing->limit));
+    }
+    held->add([below, held, listing] { look(below, held, listing, listing->after); });
+  });
+}
+
 void FaultyStore::list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) {
-  intercept<Listing>(RequestKind::list, prefix, std::move(done),
+  const std::optional<FaultRule> rule = fault_for(RequestKind::list, prefix);
+  if (rule && rule->fault == Fault::split_listing) {
+    const auto listing = std::make_shared<SplitListing>(SplitListing{
+        std::move(prefix), std::move(after), limit, *rule, calls_.add<Listing>(std::move(done))});
+    return look(below_, held_, listing, listing->after);
+  }
+  intercept<Listing>(rule, std::move(done),
                      [this, prefix, after = std::move(after), limit](Done<Listing> answer) {
                        below_->list(prefix, after, limit, std::move(answer));
                      });
@@ -140,7 +172,7 @@ void FaultyStore::list(std::string prefix, std::string after, std::uint32_t limi
 void FaultyStore::remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) {
   const std::string first = keys.empty() ? std::string() : keys.front();
   intercept<std::vector<RemoveFailure>>(
-      RequestKind::remove, first, std::move(done),
+      fault_for(RequestKind::remove, first), std::move(done),
       [this, keys = std::move(keys)](Done<std::vector<RemoveFailure>> answer) {
         below_->remove(keys, std::move(answer));
       });

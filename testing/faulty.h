@@ -16,8 +16,10 @@
 #include <string>
 #include <vector>
 
+#include "object_store/forwarding.h"
 #include "object_store/open_calls.h"
 #include "object_store/request_kind.h"
+#include "testing/split_listing.h"
 #include "varve/store.h"
 
 namespace varve::object_store {
@@ -29,6 +31,8 @@ enum class Fault : std::uint8_t {
   hold_answer,    ///< done; answered after `release`
   claim_exists,   ///< done; a success is answered with `already_exists`, as after a retry inside
   corrupt_bytes,  ///< a get's answer has a bit flipped in its middle
+  split_listing,  ///< a list looks at `moments` moments: at once, and at each `release`. The last one answers
+                  ///< it
 };
 
 /// `FaultRule::times`: until it is cleared.
@@ -40,15 +44,17 @@ struct FaultRule {
   RequestKind request = RequestKind::put_if_absent;
   Fault fault = Fault::fail;
   std::uint64_t skip = 0;
-  std::uint64_t times = 1;    ///< or for_good
+  std::uint64_t times = 1;                        ///< or for_good
+  ListingOrder order = ListingOrder::back_first;  ///< of a split listing
+  std::size_t moments = 2;                        ///< likewise, at least 1
   std::string key_part = {};  ///< only keys (of a list: the prefix; of a remove: the first) that contain this
 };
 
 /// Thread-safe. Requests held when it is destroyed are answered with `closed`; a held request is
 /// then never done. Without rules it passes everything through.
-class FaultyStore final : public Store {
+class FaultyStore final : public ForwardingStore {
  public:
-  explicit FaultyStore(std::shared_ptr<Store> below) : below_(std::move(below)) {}
+  explicit FaultyStore(std::shared_ptr<Store> below) : ForwardingStore(std::move(below)) {}
   ~FaultyStore() override;
 
   /// The first rule that applies to a request decides.
@@ -66,12 +72,6 @@ class FaultyStore final : public Store {
   void get(std::string key, ByteRange range, Done<Bytes> done) override;
   void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override;
   void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override;
-  [[nodiscard]] std::string describe() const override { return below_->describe(); }
-  [[nodiscard]] bool requests_are_priced() const override { return below_->requests_are_priced(); }
-  [[nodiscard]] std::optional<StoreMetrics> metrics() const override { return below_->metrics(); }
-  [[nodiscard]] std::optional<std::chrono::seconds> clock_ahead() const override {
-    return below_->clock_ahead();
-  }
 
  private:
   struct Held {
@@ -82,13 +82,18 @@ class FaultyStore final : public Store {
     void add(std::function<void()> step);
   };
 
-  [[nodiscard]] std::optional<Fault> fault_for(RequestKind kind, const std::string& key);
+  /// A listing that is looked at in parts.
+  struct SplitListing;
+
+  [[nodiscard]] std::optional<FaultRule> fault_for(RequestKind kind, const std::string& key);
+  /// Looks at what there is, page by page from `after` on; then holds the listing or answers it.
+  static void look(const std::shared_ptr<Store>& below, const std::shared_ptr<Held>& held,
+                   const std::shared_ptr<SplitListing>& listing, const std::string& after);
 
   /// Does `send` (which hands the request to the store below) as the rules will have it.
   template <class T>
-  void intercept(RequestKind kind, const std::string& key, Done<T> done, std::function<void(Done<T>)> send);
+  void intercept(const std::optional<FaultRule>& rule, Done<T> done, std::function<void(Done<T>)> send);
 
-  const std::shared_ptr<Store> below_;
   OpenCalls calls_;
   /// Shared with answers on their way from the store below, which may outlive this one.
   const std::shared_ptr<Held> held_ = std::make_shared<Held>();

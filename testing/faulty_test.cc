@@ -53,6 +53,38 @@ TEST_F(Faulty, ClaimsThatItExistedBefore) {
   EXPECT_TRUE(landed("a"));
 }
 
+// What there was all the time is in any listing; the rest depends on when its moment was.
+TEST_F(Faulty, ListsAtSeveralMoments) {
+  const auto names = [&](ListingOrder order, std::size_t moments) {
+    for (const char* name : {"l/1", "l/3", "l/5", "l/7"})
+      EXPECT_TRUE(put_now(*below_, name, copy_bytes("x")));
+    EXPECT_TRUE(remove_now(*below_, {"l/2", "l/8"}));
+    faulty_->add(
+        {.request = RequestKind::list, .fault = Fault::split_listing, .order = order, .moments = moments});
+    const Answer<Listing> listing;
+    faulty_->list("l/", "", 1000, listing.done());
+    faulty_->wait_for_held(1);
+    EXPECT_TRUE(put_now(*below_, "l/2", copy_bytes("x")));
+    EXPECT_TRUE(put_now(*below_, "l/8", copy_bytes("x")));
+    EXPECT_TRUE(remove_now(*below_, {"l/1", "l/7"}));
+    for (std::size_t more = 1; more < moments; ++more) {
+      faulty_->wait_for_held(1);
+      EXPECT_EQ(faulty_->release(), 1U);
+    }
+    std::string found;
+    const Result<Listing> listed = listing.wait();
+    EXPECT_TRUE(listed);
+    if (!listed) return found;
+    for (const ListedObject& object : listed->objects) found += object.key.back();
+    return found;
+  };
+  EXPECT_EQ(names(ListingOrder::front_first, 2), "1358");
+  EXPECT_EQ(names(ListingOrder::back_first, 2), "2357");
+  const std::string sharded = names(ListingOrder::in_shards, 3);
+  EXPECT_NE(sharded.find('3'), std::string::npos);
+  EXPECT_NE(sharded.find('5'), std::string::npos);
+}
+
 TEST_F(Faulty, HoldsRequestsAndAnswers) {
   faulty_->add({.request = RequestKind::put, .fault = Fault::hold_request, .key_part = "request"});
   faulty_->add({.request = RequestKind::put, .fault = Fault::hold_answer, .key_part = "answer"});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <random>
@@ -75,7 +76,10 @@ class TestLog {
   std::map<Seq, std::vector<std::byte>> objects;
   std::optional<std::vector<std::byte>> checkpoint;
   std::vector<format::Id> promotions;
-  std::uint32_t page = page_limit;  ///< the most that a listing returns
+  std::vector<format::Id> claims;
+  std::vector<format::Id> revoked;
+  std::size_t claims_page = page_limit;  ///< the most claims that a listing returns
+  std::uint32_t page = page_limit;       ///< the most that a listing returns
   std::set<Seq> unremovable;
   std::optional<std::int64_t> stored_unix_ms;  ///< what listings say, by a clock of the store's
   std::map<Request::Kind, std::size_t> asked;
@@ -109,7 +113,7 @@ class TestLog {
         }
         break;
       case Request::Kind::get_promotion:
-        if (std::ranges::find(promotions, request.writer) == promotions.end()) {
+        if (!has(promotions, request.writer)) {
           reply.error = Error(Code::not_found, "not of this place");
         }
         break;
@@ -118,6 +122,14 @@ class TestLog {
         break;
       case Request::Kind::put_promotion:
         promotions.push_back(request.writer);
+        break;
+      case Request::Kind::put_claim:
+      case Request::Kind::get_revoked:
+      case Request::Kind::get_claim:
+      case Request::Kind::list_claims:
+      case Request::Kind::revoke_claim:
+      case Request::Kind::remove_claim:
+        answer_about_claims(request, reply);
         break;
       case Request::Kind::remove:
         for (const Seq seq : request.seqs) {
@@ -133,6 +145,57 @@ class TestLog {
   }
 
  private:
+  [[nodiscard]] static bool has(const std::vector<format::Id>& ids, const format::Id& id) {
+    return std::ranges::find(ids, id) != ids.end();
+  }
+  static void create(std::vector<format::Id>& ids, const format::Id& id, Reply& reply) {
+    if (has(ids, id)) {
+      reply.error = Error(Code::already_exists, "it is there");
+    } else {
+      ids.push_back(id);
+    }
+  }
+
+  void answer_about_claims(const Request& request, Reply& reply) {
+    switch (request.kind) {
+      case Request::Kind::put_claim:
+        create(claims, request.writer, reply);
+        break;
+      case Request::Kind::revoke_claim:
+        create(revoked, request.writer, reply);
+        break;
+      case Request::Kind::get_revoked:
+        if (!has(revoked, request.writer)) reply.error = Error(Code::not_found, "not revoked");
+        break;
+      case Request::Kind::get_claim:
+        reply.claim = request.writer;
+        if (!has(claims, request.writer)) reply.error = Error(Code::not_found, "no such claim");
+        break;
+      case Request::Kind::list_claims:
+        list_claims(request, reply);
+        break;
+      case Request::Kind::remove_claim:
+        std::erase(claims, request.writer);
+        std::erase(revoked, request.writer);
+        break;
+      default:
+        break;
+    }
+  }
+
+  // In the order in which they were made; they have no other one here.
+  void list_claims(const Request& request, Reply& reply) const {
+    auto at = claims.begin();
+    if (request.writer != format::Id{}) at = std::next(std::ranges::find(claims, request.writer));
+    for (std::size_t listed = 0; at != claims.end() && listed < claims_page; ++at, ++listed) {
+      if (!has(revoked, *at)) reply.claims.push_back(*at);
+      if (std::next(at) != claims.end()) reply.more_claims_behind = *at;
+    }
+    if (at == claims.end()) reply.more_claims_behind.reset();
+    std::ranges::copy_if(revoked, std::back_inserter(reply.ended_claims),
+                         [this](const format::Id& claim) { return !has(claims, claim); });
+  }
+
   void list(const Request& request, Reply& reply) const {
     const std::uint32_t most = std::min(request.limit, page);
     for (auto at = objects.lower_bound(request.seq); at != objects.end(); ++at) {
@@ -186,13 +249,20 @@ inline Result<Position> find(TestLog& log, Search machine, std::minstd_rand* shu
 }
 
 /// Runs `machine` to its end, each time with the answers to all that it has asked for; how often that was.
+/// (Nobody waits for the removal of a claim.)
 template <class Machine>
 std::size_t round_trips(TestLog& log, Machine& machine) {
   std::size_t trips = 0;
   for (Requests wave = machine.start(); !wave.empty(); ++trips) {
     Requests next;
     for (const Request& request : wave) {
-      for (Request& more : machine.on(log.answer(request))) next.push_back(std::move(more));
+      for (Request& more : machine.on(log.answer(request))) {
+        if (more.kind == Request::Kind::remove_claim) {
+          log.answer(more);
+        } else {
+          next.push_back(std::move(more));
+        }
+      }
     }
     wave = std::move(next);
   }

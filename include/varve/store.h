@@ -58,6 +58,10 @@ struct RemoveFailure {
 /// A log needs from it: read-after-write, list-after-write, and a create-if-absent that is atomic
 /// among all clients. Nothing else: no rename, no append, no compare-and-swap.
 ///
+/// A listing need not be one moment, nor go through the names in any order: each name may be reported as of a
+/// moment of its own between the call and its answer (as a directory is read, or an index in several parts).
+/// A name that exists all the while is in the listing; one that exists at no moment of it is not.
+///
 /// Thread-safety: every function may be called from any thread at any time. Each call ends with
 /// exactly one call of `done`, from any thread, possibly before the function returns; `done` must
 /// be quick and must not throw. The store may hold `body` until then and not longer. A store that
@@ -92,7 +96,8 @@ class Store {
   virtual void get(std::string key, ByteRange range, Done<Bytes> done) = 0;
 
   /// Up to `limit` (at most 1000) objects whose key starts with `prefix` and is greater than
-  /// `after`, in order. May return fewer, with `truncated` set, but then at least one.
+  /// `after`, in order. May return fewer, with `truncated` set, but then at least one. While others create
+  /// and delete: see above.
   virtual void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) = 0;
 
   /// Deletes the keys (at most 1000). A key that does not exist counts as deleted.

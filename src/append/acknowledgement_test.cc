@@ -160,9 +160,9 @@ TEST_F(Acknowledgement, HasComeForAllWhenCloseReturns) {
 
 /// A store that is still at the last few bodies after it has answered, as the slower of two hedged
 /// requests is.
-class StillReading final : public preflight::PassingStore {
+class StillReading final : public object_store::ForwardingStore {
  public:
-  using PassingStore::PassingStore;
+  using ForwardingStore::ForwardingStore;
 
   void put_if_absent(std::string key, Bytes body, Done<void> done) override {
     {

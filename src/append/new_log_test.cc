@@ -42,15 +42,16 @@ TEST(NewLog, TheStoreIsTriedOnceAndNeverForALogThatIsThere) {
   const auto metered = std::make_shared<object_store::MeteredStore>(std::make_shared<PricedStore>(memory()));
   const LogAddress log{metered, "log"};
   ASSERT_TRUE(Writer::open(log));
-  EXPECT_EQ(metered->counts(RequestKind::put_if_absent).started, 4U) << "two of the trial, seal, close";
+  EXPECT_EQ(metered->counts(RequestKind::put_if_absent).started, 5U)
+      << "two of the trial, claim, seal, close";
   ASSERT_TRUE(Writer::open(log));
-  EXPECT_EQ(metered->counts(RequestKind::put_if_absent).started, 6U) << "seal and close";
+  EXPECT_EQ(metered->counts(RequestKind::put_if_absent).started, 8U) << "claim, seal and close";
 }
 
 TEST(NewLog, AStoreOfOursIsNotTried) {
   const auto metered = std::make_shared<object_store::MeteredStore>(memory());
   ASSERT_TRUE(Writer::open({metered, "log"}));
-  EXPECT_EQ(metered->counts(RequestKind::put_if_absent).started, 2U) << "seal and close";
+  EXPECT_EQ(metered->counts(RequestKind::put_if_absent).started, 3U) << "claim, seal and close";
 }
 
 TEST(NewLog, TheTrialOutlastsABadMoment) {

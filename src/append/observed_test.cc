@@ -52,7 +52,7 @@ TEST(WriterMetrics, CountRequestsTheOpeningIncluded) {
   const LogAddress log = fresh_log("requests");
   auto writer = Writer::open(log).value();
   const StoreRequests opening = writer->metrics().requests;
-  EXPECT_EQ(opening.put.asked, 1) << "the seal";
+  EXPECT_EQ(opening.put.asked, 2) << "the claim and the seal";
   EXPECT_GT(opening.get.asked, 0) << "is there a checkpoint?";
   EXPECT_GT(opening.get.errors[static_cast<std::size_t>(Code::not_found)], 0);
   EXPECT_EQ(opening.get.failed(), 0) << "not to be there is an answer";

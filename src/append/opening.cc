@@ -9,6 +9,7 @@
 #include "log/front_door.h"
 #include "log/nesting.h"
 #include "log/system.h"
+#include "log/take_over.h"
 #include "object_store/probe/create_probe.h"
 
 namespace varve::append {
@@ -37,34 +38,25 @@ class NewLogCheck {
   NewLogCheck(const log::LogStore& log_store, log::LogStore::Deadline deadline)
       : log_store_(log_store), deadline_(deadline), proven_(!log_store.store().requests_are_priced()) {}
 
-  /// `requests`, or none if they would make a log where none may be: see `refusal`.
-  protocol::Requests pass(protocol::Requests requests) {
+  /// `requests`, or why they must not make a log here.
+  Result<protocol::Requests> pass(protocol::Requests requests) {
     if (!creates_the_log(requests)) return requests;
     if (!std::exchange(apart_, true)) {
-      if (const auto apart = log::check_nesting(log_store_, deadline_); !apart) {
-        refusal_ = apart.error();
-        return {};
-      }
+      if (const auto apart = log::check_nesting(log_store_, deadline_); !apart) return apart.error();
     }
     if (proven_) return requests;
     const auto proof =
         object_store::prove_create_if_absent(log_store_.store(), log_store_.address().path + "/", deadline_);
-    if (proof) {
-      proven_ = true;
-      return requests;
-    }
-    refusal_ = proof.error();
-    return {};
+    if (!proof) return proof.error();
+    proven_ = true;
+    return requests;
   }
-
-  [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
 
  private:
   const log::LogStore& log_store_;
   log::LogStore::Deadline deadline_;
   bool proven_;
   bool apart_ = false;  // from other logs' objects
-  std::optional<Error> refusal_;
 };
 
 }  // namespace
@@ -101,22 +93,18 @@ Result<void> check(const WriterOptions& options) {
 
 Result<protocol::Ownership> take_over(const log::LogStore& log_store, const WriterOptions& options,
                                       log::Deadline deadline) {
-  protocol::Takeover takeover({.writer_id = log::random_id(),
-                               .new_log_id = log::random_id(),
-                               .new_window = options.window,
-                               .host = log::host_name(),
-                               .pid = log::process_id(),
-                               .must_exist = options.must_exist});
   NewLogCheck new_log(log_store, deadline);
-  const Result<void> driven = log_store.drive(
-      takeover.start(base::unix_ms()),
-      [&](const protocol::Reply& reply) { return new_log.pass(takeover.on(reply, base::unix_ms())); },
-      deadline);
-  const std::string where = log_store.name_of_log();
-  if (new_log.refusal()) return new_log.refusal()->with_context("opening " + where);
-  if (!driven) return driven.error().with_context("opening " + where);
-  if (!takeover.result()) return takeover.result().error().with_context("opening " + where);
-  return takeover.result();
+  Result<protocol::Ownership> ownership = log::take_over(
+      log_store,
+      {.writer_id = log::random_id(),
+       .new_log_id = log::random_id(),
+       .new_window = options.window,
+       .host = log::host_name(),
+       .pid = log::process_id(),
+       .must_exist = options.must_exist},
+      deadline, [&](protocol::Requests requests) { return new_log.pass(std::move(requests)); });
+  if (!ownership) return ownership.error().with_context("opening " + log_store.name_of_log());
+  return ownership;
 }
 
 }  // namespace varve::append

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <mutex>
+#include <semaphore>
 
+#include "object_store/file/file_store.h"
 #include "testing/faulty.h"
 #include "testing/writers.h"
 
@@ -260,6 +263,91 @@ TEST(WriterFaults, MemoryIsBoundedWhenTheStoreNeverAnswers) {
   EXPECT_TRUE(memory_has_shadows || grown <= bound + slack) << grown;
   EXPECT_LE((*writer)->status().buffered_bytes, bound);
   EXPECT_EQ((*writer)->close(1ms).error().code(), Code::timed_out);
+}
+
+/// Local files whose user falls asleep where it is told, until it is woken: as a process may between any two
+/// of its instructions.
+class SleepyFiles final : public object_store::FileSystem {
+ public:
+  /// A place to fall asleep at, once, when an object of the chain comes by.
+  class Bed {
+   public:
+    void make() { made_ = true; }
+    void wait_until_asleep() { asleep_.acquire(); }
+    void wake() { awake_.release(); }
+    void sleep_if_made(const std::string& name) {
+      constexpr std::size_t digits_of_a_seq = 20;
+      if (name.size() != digits_of_a_seq || !made_.exchange(false)) return;
+      asleep_.release();
+      awake_.acquire();
+    }
+
+   private:
+    std::atomic<bool> made_ = false;
+    std::binary_semaphore asleep_{0};
+    std::binary_semaphore awake_{0};
+  };
+
+  Bed before_naming;  ///< an object, which until then is nowhere
+  Bed before_sizing;  ///< one: a listing asks for sizes once it has all names
+
+  int linkat(int from_folder, const std::string& from, int folder, const std::string& name,
+             int flags) override {
+    before_naming.sleep_if_made(name);
+    return FileSystem::linkat(from_folder, from, folder, name, flags);
+  }
+  int fstatat(int folder, const std::string& name, struct stat& status) override {
+    before_sizing.sleep_if_made(name);
+    return FileSystem::fstatat(folder, name, status);
+  }
+};
+
+// Between the names of a directory and the sizes of its files anything may happen: a listing of local files
+// is not one moment, and goes through the names in no order. A claimant that sleeps there, and had slept
+// before its seal, must not come to own a log that has an owner.
+TEST(Takeover, TwoOwnersNeverAcknowledgeThoughAListingSleeps) {
+  const std::filesystem::path root = std::filesystem::path(testing::TempDir()) / "sleepy-files";
+  std::filesystem::remove_all(root);
+  const LogAddress log{std::make_shared<object_store::FileStore>(root), "log"};
+  const auto sleepy = std::make_shared<SleepyFiles>();
+  std::vector<std::string> acknowledged;
+  const auto append = [&acknowledged](Writer& writer, int count) {
+    for (; count > 0; --count) {
+      const std::string record = "record " + std::to_string(acknowledged.size());
+      const Result<Offset> offset = writer.append(bytes_of(record));
+      ASSERT_TRUE(offset && writer.flush());
+      ASSERT_EQ(*offset, acknowledged.size()) << "an offset is given out twice";
+      acknowledged.push_back(record);
+    }
+  };
+  const std::unique_ptr<Writer> owner = Writer::open(log, {.window = 4}).value();
+  append(*owner, 3);
+  sleepy->before_naming.make();
+  auto claim = std::async(std::launch::async, [&] {
+    return Writer::open({std::make_shared<object_store::FileStore>(root, sleepy), "log"});
+  });
+  const auto go_on_and_trim = [&] {
+    append(*owner, 10);
+    ASSERT_TRUE(owner->trim(acknowledged.size() - 2));
+  };
+  sleepy->before_naming.wait_until_asleep();
+  go_on_and_trim();
+  sleepy->before_sizing.make();
+  sleepy->before_naming.wake();
+  sleepy->before_sizing.wait_until_asleep();
+  go_on_and_trim();
+  sleepy->before_sizing.wake();
+  const Result<std::unique_ptr<Writer>> claimant = claim.get();
+  ASSERT_TRUE(claimant) << claimant.error().message();
+  append(**claimant, 3);
+  EXPECT_FALSE(owner->append(bytes_of("of an owner no more")) && owner->flush());
+  const auto objects = object_store::list_now(*log.store, "log/wal/").value().objects;
+  const Bytes newest = object_store::get_now(*log.store, objects.back().key).value();
+  const ReadBack back = read_back(log, format::decode_header(newest.data).value().lowest_live);
+  ASSERT_GE(back.records.size(), 3U);
+  EXPECT_EQ(back.records.back(), acknowledged.back());
+  EXPECT_EQ(back.first + back.records.size(), acknowledged.size());
+  std::filesystem::remove_all(root);
 }
 
 }  // namespace

@@ -44,6 +44,10 @@ enum class Mutant : std::uint8_t {
   nested_log_made,         ///< a log is made among another log's objects
   // Taking over.
   seal_not_rechecked,      ///< owns as soon as the seal is stored
+  nothing_claimed,         ///< a takeover makes no claim
+  revocation_ignored,      ///< a takeover goes on under a claim that a sweep has revoked
+  claims_unheeded,         ///< a sweep deletes without a word to those who claim the log
+  listed_mark_removed,     ///< a sweep believes a listing that shows a mark and not its claim
   seal_exists_is_ours,     ///< owns though the place of the seal was taken
   ahead_owns,              ///< a seal ahead of the tail owns the log
   ahead_fences_claimant,   ///< a dead claimant's seal ahead ends a takeover

@@ -102,7 +102,7 @@ TEST(Exporter, ShowsAWriterAndItsLogFromOutside) {
         "# TYPE varve_writer_compress_seconds histogram\n", "# TYPE varve_writer_upload_seconds histogram\n",
         "varve_reader_records_total{",
         "varve_point_reader_records_total{log=\"mem://exporter-test/log\",by=\"point_reader\"} 1\n",
-        "varve_requests_total{log=\"mem://exporter-test/log\",by=\"writer\",request=\"put\"} 2\n"}) {
+        "varve_requests_total{log=\"mem://exporter-test/log\",by=\"writer\",request=\"put\"} 3\n"}) {
     EXPECT_THAT(metrics, HasSubstr(line));
   }
   // The first inspection is under way on its own thread.

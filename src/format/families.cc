@@ -19,6 +19,7 @@ std::optional<FamilyId> family_of(std::string_view log_path, std::string_view ke
   if (seq_of_key(log_path, key)) return FamilyId::chain;
   if (key == checkpoint_key(log_path)) return FamilyId::checkpoint;
   if (is_promotion_key(log_path, key)) return FamilyId::promotions;
+  if (parse_claim_key(log_path, key)) return FamilyId::claims;
   if (parse_cursor_key(log_path, key)) return FamilyId::cursors;
   const std::string probes = fmt::format("{}/{}/", log_path, family(FamilyId::probes).name);
   if (key.starts_with(probes)) return FamilyId::probes;

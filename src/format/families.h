@@ -11,7 +11,7 @@
 
 namespace varve::format {
 
-enum class FamilyId : std::uint8_t { chain, checkpoint, promotions, cursors, probes };
+enum class FamilyId : std::uint8_t { chain, checkpoint, promotions, claims, cursors, probes };
 
 struct Family {
   /// How its objects come to be.
@@ -41,6 +41,8 @@ inline constexpr std::array families{
            Family::Sweep::never},
     Family{FamilyId::promotions, "promotions", true, "the note of a promotion", Family::Verb::create, false,
            Family::Sweep::never},
+    Family{FamilyId::claims, "claims", true, "the claim of a takeover", Family::Verb::create, false,
+           Family::Sweep::owner},
     Family{FamilyId::cursors, "cursors", true, "a cursor's move", Family::Verb::create, false,
            Family::Sweep::owner},
     Family{FamilyId::probes, ".varve-doctor", true, "what the trial of a store has left",

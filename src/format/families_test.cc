@@ -52,7 +52,8 @@ TEST(Families, ALogAmongAnotherLogsObjectsIsSeenByItsPath) {
   EXPECT_THAT(enclosing_paths("a/orders/wal"), ElementsAre("a/orders"));
   EXPECT_THAT(enclosing_paths("orders/cursors/x/wal"), ElementsAre("orders", "orders/cursors/x"));
   EXPECT_THAT(enclosing_paths("wal/x"), IsEmpty());
-  EXPECT_THAT(enclosed_paths("o"), ElementsAre("o/wal", "o/promotions", "o/cursors", "o/.varve-doctor"));
+  EXPECT_THAT(enclosed_paths("o"),
+              ElementsAre("o/wal", "o/promotions", "o/claims", "o/cursors", "o/.varve-doctor"));
 }
 
 }  // namespace

@@ -11,6 +11,8 @@ namespace {
 // All of a u64: the largest is 18446744073709551615.
 constexpr std::size_t number_digits = 20;
 
+constexpr std::string_view revoked_suffix = ".revoked";
+
 bool is_name_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
          c == '.';
@@ -52,6 +54,31 @@ bool is_promotion_key(std::string_view log_path, std::string_view key) {
   const std::size_t digits = any.size() - 2 * Id().bytes.size();
   return key.size() == any.size() && key.starts_with(any.substr(0, digits)) &&
          key.find_first_not_of("0123456789abcdef", digits) == std::string_view::npos;
+}
+
+std::string claims_prefix(std::string_view log_path) { return fmt::format("{}/claims/", log_path); }
+
+std::string claim_key(std::string_view log_path, const Id& id) {
+  return claims_prefix(log_path) + to_hex(id);
+}
+
+std::string revoked_key(std::string_view log_path, const Id& id) {
+  return claim_key(log_path, id) + std::string(revoked_suffix);
+}
+
+std::optional<ClaimKey> parse_claim_key(std::string_view log_path, std::string_view key) {
+  const std::string prefix = claims_prefix(log_path);
+  if (!key.starts_with(prefix)) return std::nullopt;
+  key.remove_prefix(prefix.size());
+  ClaimKey claim;
+  claim.revoked = key.ends_with(revoked_suffix);
+  if (claim.revoked) key.remove_suffix(revoked_suffix.size());
+  if (key.size() != 2 * claim.id.bytes.size()) return std::nullopt;
+  if (key.find_first_not_of("0123456789abcdef") != std::string_view::npos) return std::nullopt;
+  for (std::size_t i = 0; i < claim.id.bytes.size(); ++i) {
+    std::from_chars(key.data() + 2 * i, key.data() + 2 * i + 2, claim.id.bytes[i], 16);
+  }
+  return claim;
 }
 
 bool is_cursor_name(std::string_view name) {

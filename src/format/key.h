@@ -29,6 +29,20 @@ namespace varve::format {
 /// Whether `key` is what `promotion_key` makes for this log.
 [[nodiscard]] bool is_promotion_key(std::string_view log_path, std::string_view key);
 
+/// "<log>/claims/": below it, all claims.
+[[nodiscard]] std::string claims_prefix(std::string_view log_path);
+/// "<log>/claims/<id, 32 hex digits>": somebody takes the log over.
+[[nodiscard]] std::string claim_key(std::string_view log_path, const Id& id);
+/// "<log>/claims/<id, 32 hex digits>.revoked": a sweep went on without regard to that claim.
+[[nodiscard]] std::string revoked_key(std::string_view log_path, const Id& id);
+
+struct ClaimKey {
+  Id id;
+  bool revoked = false;
+};
+/// The inverse of both. Nothing for a key that no claim has.
+[[nodiscard]] std::optional<ClaimKey> parse_claim_key(std::string_view log_path, std::string_view key);
+
 inline constexpr std::size_t max_cursor_name = 128;
 
 /// 1 to 128 of letters, digits, '-', '_' and '.', not beginning with '.'.

@@ -26,6 +26,23 @@ TEST(Key, OfAPromotionIsKnown) {
   EXPECT_FALSE(is_promotion_key("a/log", key.substr(0, key.size() - 1) + 'g'));
 }
 
+TEST(Key, OfAClaimIsReadBack) {
+  const Id id{{1, 2, 255}};
+  EXPECT_EQ(claim_key("a/log", id), "a/log/claims/0102ff00000000000000000000000000");
+  EXPECT_EQ(revoked_key("a/log", id), "a/log/claims/0102ff00000000000000000000000000.revoked");
+  for (const bool revoked : {false, true}) {
+    const std::string key = revoked ? revoked_key("a/log", id) : claim_key("a/log", id);
+    const auto found = parse_claim_key("a/log", key);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->id, id);
+    EXPECT_EQ(found->revoked, revoked);
+    EXPECT_FALSE(parse_claim_key("a/lot", key));
+    EXPECT_FALSE(parse_claim_key("a/log", key + "0"));
+    EXPECT_FALSE(parse_claim_key("a/log", key.substr(0, 20) + 'G' + key.substr(21)));
+  }
+  EXPECT_FALSE(parse_claim_key("a/log", "a/log/claims/"));
+}
+
 TEST(Key, GivesItsSeqBack) {
   for (const Seq seq : {Seq{0}, Seq{1}, Seq{4711}, largest}) {
     EXPECT_EQ(seq_of_key("log", wal_key("log", seq)), seq);

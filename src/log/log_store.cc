@@ -36,7 +36,26 @@ Reply reply_to(const Request& request) {
   Reply reply;
   reply.kind = request.kind;
   reply.seq = request.seq;
+  if (request.kind == Kind::get_claim) reply.claim = request.writer;
   return reply;
+}
+
+Store::Done<void> written(const Request& request, const LogStore::Done& done) {
+  return [reply = reply_to(request), done](const Result<void>& result) mutable {
+    if (!result) reply.error = result.error();
+    done(std::move(reply));
+  };
+}
+
+Store::Done<Bytes> fetched(const Request& request, const LogStore::Done& done) {
+  return [reply = reply_to(request), done](const Result<Bytes>& result) mutable {
+    if (result) {
+      reply.bytes.assign(result->data.begin(), result->data.end());
+    } else {
+      reply.error = result.error();
+    }
+    done(std::move(reply));
+  };
 }
 
 // A few names that no log makes do not end a listing, and do not hide what lies behind them.
@@ -110,6 +129,23 @@ class ObjectListing : public std::enable_shared_from_this<ObjectListing> {
   int pages_ = 0;
 };
 
+// A claim and the mark that it is revoked stand next to each other. Where a page ends between them, the next
+// one begins behind the mark.
+void take_claims(Reply& reply, const Listing& listing, std::string_view log_path) {
+  for (const ListedObject& object : listing.objects) {
+    const auto key = format::parse_claim_key(log_path, object.key);
+    if (!key) continue;
+    if (!key->revoked) {
+      reply.claims.push_back(key->id);
+    } else if (!reply.claims.empty() && reply.claims.back() == key->id) {
+      reply.claims.pop_back();
+    } else {
+      reply.ended_claims.push_back(key->id);
+    }
+    if (listing.truncated) reply.more_claims_behind = key->id;
+  }
+}
+
 }  // namespace
 
 std::string LogStore::key_of(Seq seq) const { return format::wal_key(log_.path, seq); }
@@ -165,20 +201,66 @@ void LogStore::list_promotions(const Done& done) const {
                    tally_->counted<Listing>(RequestKind::list, 0, listed));
 }
 
-void LogStore::send(Request request, const Done& done) const {
-  Store& store = *log_.store;
-  const auto wrote = [reply = reply_to(request), done](const Result<void>& result) mutable {
-    if (!result) reply.error = result.error();
-    done(std::move(reply));
-  };
-  const auto got = [reply = reply_to(request), done](const Result<Bytes>& result) mutable {
-    if (result) {
-      reply.bytes.assign(result->data.begin(), result->data.end());
+void LogStore::create(std::string key, Store::Done<void> done) const {
+  log_.store->put_if_absent(std::move(key), {},
+                            tally_->counted<void>(RequestKind::put_if_absent, 0, std::move(done)));
+}
+
+void LogStore::list_claims(const Request& request, const Done& done) const {
+  const auto listed = [reply = reply_to(request), path = log_.path,
+                       done](const Result<Listing>& page) mutable {
+    if (page) {
+      take_claims(reply, *page, path);
     } else {
-      reply.error = result.error();
+      reply.error = page.error();
     }
     done(std::move(reply));
   };
+  const bool from_the_first = request.writer == format::Id{};
+  log_.store->list(format::claims_prefix(log_.path),
+                   from_the_first ? "" : format::revoked_key(log_.path, request.writer), request.limit,
+                   tally_->counted<Listing>(RequestKind::list, 0, listed));
+}
+
+void LogStore::remove_claim(const Request& request, const Done& done) const {
+  using Failures = std::vector<RemoveFailure>;
+  const auto removed = [reply = reply_to(request), done](const Result<Failures>& result) mutable {
+    if (!result) reply.error = result.error();
+    done(std::move(reply));
+  };
+  log_.store->remove(
+      {format::claim_key(log_.path, request.writer), format::revoked_key(log_.path, request.writer)},
+      tally_->counted<Failures>(RequestKind::remove, 0, removed));
+}
+
+void LogStore::send_about_promotions(const Request& request, const Done& done) const {
+  if (request.kind == Kind::list_promotions) return list_promotions(done);
+  std::string key = format::promotion_key(log_.path, request.writer);
+  if (request.kind == Kind::put_promotion) return create(std::move(key), written(request, done));
+  get(std::move(key), {}, fetched(request, done));
+}
+
+void LogStore::send_about_claims(const Request& request, const Done& done) const {
+  switch (request.kind) {
+    case Kind::put_claim:
+      return create(format::claim_key(log_.path, request.writer), written(request, done));
+    case Kind::revoke_claim:
+      return create(format::revoked_key(log_.path, request.writer), written(request, done));
+    case Kind::get_claim:
+      return get(format::claim_key(log_.path, request.writer), {}, fetched(request, done));
+    case Kind::get_revoked:
+      return get(format::revoked_key(log_.path, request.writer), {}, fetched(request, done));
+    case Kind::list_claims:
+      return list_claims(request, done);
+    default:
+      return remove_claim(request, done);
+  }
+}
+
+void LogStore::send(Request request, const Done& done) const {
+  Store& store = *log_.store;
+  const auto wrote = written(request, done);
+  const auto got = fetched(request, done);
   const std::uint64_t body_bytes = request.body.size();
   switch (request.kind) {
     case Kind::get_checkpoint:
@@ -187,12 +269,16 @@ void LogStore::send(Request request, const Done& done) const {
       return store.put(format::checkpoint_key(log_.path), own(std::move(request.body)),
                        tally_->counted<void>(RequestKind::put, body_bytes, wrote));
     case Kind::get_promotion:
-      return get(format::promotion_key(log_.path, request.writer), {}, got);
     case Kind::list_promotions:
-      return list_promotions(done);
     case Kind::put_promotion:
-      return store.put_if_absent(format::promotion_key(log_.path, request.writer), {},
-                                 tally_->counted<void>(RequestKind::put_if_absent, 0, wrote));
+      return send_about_promotions(request, done);
+    case Kind::put_claim:
+    case Kind::get_revoked:
+    case Kind::get_claim:
+    case Kind::list_claims:
+    case Kind::revoke_claim:
+    case Kind::remove_claim:
+      return send_about_claims(request, done);
     case Kind::get_header:
       return get(key_of(request.seq), {0, std::max<std::size_t>(request.limit, format::header_bytes)}, got);
     case Kind::get_object:
@@ -246,6 +332,21 @@ struct Errand {
   std::uint32_t tries = 0;
 };
 
+/// Failed, to be tried again from that time on.
+using Resting = std::deque<std::pair<Clock::time_point, Errand>>;
+
+void move_rested(Resting& resting, std::deque<Errand>& waiting, Clock::time_point now) {
+  for (std::size_t i = resting.size(); i > 0; --i) {
+    auto rested = std::move(resting.front());
+    resting.pop_front();
+    if (rested.first <= now) {
+      waiting.push_back(std::move(rested.second));
+    } else {
+      resting.push_back(std::move(rested));
+    }
+  }
+}
+
 bool is_an_answer(const Reply& reply) { return !reply.error || log::is_an_answer(*reply.error); }
 
 }  // namespace
@@ -255,12 +356,18 @@ Result<void> LogStore::drive(Requests first, const On& on, Deadline deadline,
   const auto traffic = std::make_shared<Traffic>();
   protocol::Backoff backoff(retry_, static_cast<std::uint64_t>(base::now().time_since_epoch().count()));
   std::deque<Errand> waiting;
-  std::deque<std::pair<Clock::time_point, Errand>> resting;  // failed, to be tried again
+  Resting resting;
   std::unordered_map<std::size_t, Errand> in_flight;
   std::size_t next_ticket = 0;
   std::optional<Error> complaint;
-  const auto accept = [&waiting](Requests requests) {
-    for (Request& request : requests) waiting.push_back({std::move(request), 0});
+  const auto accept = [&](Requests requests) {
+    for (Request& request : requests) {
+      if (protocol::is_waited_for(request.kind)) {
+        waiting.push_back({std::move(request), 0});
+      } else {
+        send(std::move(request), [](const Reply&) {});
+      }
+    }
   };
   accept(std::move(first));
 
@@ -272,15 +379,7 @@ Result<void> LogStore::drive(Requests first, const On& on, Deadline deadline,
                                         (complaint ? "; last: " + complaint->message() : std::string()))
           .with_outcome(WriteOutcome::unknown);
     }
-    for (std::size_t i = resting.size(); i > 0; --i) {
-      auto rested = std::move(resting.front());
-      resting.pop_front();
-      if (rested.first <= now) {
-        waiting.push_back(std::move(rested.second));
-      } else {
-        resting.push_back(std::move(rested));
-      }
-    }
+    move_rested(resting, waiting, now);
     while (!waiting.empty() && in_flight.size() < protocol::most_at_once) {
       Errand errand = std::move(waiting.front());
       waiting.pop_front();

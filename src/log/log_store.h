@@ -63,7 +63,12 @@ class LogStore {
                      const std::stop_token& stop = {}) const;
 
  private:
+  void send_about_promotions(const protocol::Request& request, const Done& done) const;
+  void send_about_claims(const protocol::Request& request, const Done& done) const;
   void list_promotions(const Done& done) const;
+  void create(std::string key, Store::Done<void> done) const;  ///< an object without a byte
+  void list_claims(const protocol::Request& request, const Done& done) const;
+  void remove_claim(const protocol::Request& request, const Done& done) const;
   void get(std::string key, ByteRange range, Store::Done<Bytes> done) const;
 
   LogAddress log_;

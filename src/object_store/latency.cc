@@ -22,7 +22,7 @@ std::uint64_t received_bytes(const Result<T>& result) {
 }  // namespace
 
 LatencyStore::LatencyStore(std::shared_ptr<Store> below, const LatencyProfile& profile)
-    : below_(std::move(below)),
+    : ForwardingStore(std::move(below)),
       profile_(profile),
       way_(std::make_shared<Way>(profile.bytes_per_second)),
       random_(profile.seed) {}

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "object_store/forwarding.h"
 #include "object_store/latency_profile.h"
 #include "object_store/open_calls.h"
 #include "object_store/timer.h"
@@ -21,7 +22,7 @@ namespace varve::object_store {
 /// after the other. A request reaches the store below at a random moment within its latency, so a
 /// client that dies, or drops this store, may lose the answer of a write that landed or lands yet.
 /// The profile's latency is a floor: what the store below takes beyond it comes on top.
-class LatencyStore final : public Store {
+class LatencyStore final : public ForwardingStore {
  public:
   /// Requests that may be open; one more is refused as `unavailable`.
   static constexpr std::size_t open_max = 16'384;
@@ -34,12 +35,6 @@ class LatencyStore final : public Store {
   void get(std::string key, ByteRange range, Done<Bytes> done) override;
   void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override;
   void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override;
-  [[nodiscard]] std::string describe() const override { return below_->describe(); }
-  [[nodiscard]] bool requests_are_priced() const override { return below_->requests_are_priced(); }
-  [[nodiscard]] std::optional<StoreMetrics> metrics() const override { return below_->metrics(); }
-  [[nodiscard]] std::optional<std::chrono::seconds> clock_ahead() const override {
-    return below_->clock_ahead();
-  }
 
  private:
   /// What one request waits on its way there and back.
@@ -75,7 +70,6 @@ class LatencyStore final : public Store {
   void travel(const std::optional<LatencyQuantiles>& quantiles, std::uint64_t body_bytes, Done<T> done,
               std::function<void(Done<T>)> send);
 
-  const std::shared_ptr<Store> below_;
   const LatencyProfile profile_;
   OpenCalls calls_;
   const std::shared_ptr<Way> way_;

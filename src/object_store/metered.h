@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "object_store/forwarding.h"
 #include "object_store/open_calls.h"
 #include "object_store/request_kind.h"
 #include "varve/store.h"
@@ -25,9 +26,9 @@ struct RequestCounts {
 };
 
 /// Thread-safe.
-class MeteredStore final : public Store {
+class MeteredStore final : public ForwardingStore {
  public:
-  explicit MeteredStore(std::shared_ptr<Store> below) : below_(std::move(below)) {}
+  explicit MeteredStore(std::shared_ptr<Store> below) : ForwardingStore(std::move(below)) {}
   ~MeteredStore() override { calls_.close(); }
 
   /// A consistent-enough snapshot: a request that ends now may be in one number and not another.
@@ -42,12 +43,6 @@ class MeteredStore final : public Store {
   void get(std::string key, ByteRange range, Done<Bytes> done) override;
   void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override;
   void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override;
-  [[nodiscard]] std::string describe() const override { return below_->describe(); }
-  [[nodiscard]] bool requests_are_priced() const override { return below_->requests_are_priced(); }
-  [[nodiscard]] std::optional<StoreMetrics> metrics() const override { return below_->metrics(); }
-  [[nodiscard]] std::optional<std::chrono::seconds> clock_ahead() const override {
-    return below_->clock_ahead();
-  }
 
  private:
   // Each number is on its own; nothing is published through them, so all accesses are relaxed.
@@ -69,7 +64,6 @@ class MeteredStore final : public Store {
   [[nodiscard]] Done<T> counted(RequestKind kind, Done<T> done);
   [[nodiscard]] Meter& meter(RequestKind kind) const;
 
-  const std::shared_ptr<Store> below_;
   OpenCalls calls_;
   const std::shared_ptr<Meters> meters_ = std::make_shared<Meters>();
 };

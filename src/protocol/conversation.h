@@ -105,6 +105,7 @@ class Conversation {
 
   [[nodiscard]] SidedRequests take_requests() { return std::exchange(requests_, {}); }
   void on(const Reply& reply) {
+    if (!is_waited_for(reply.kind)) return;
     VARVE_INVARIANT(outstanding_ > 0);
     if (listener_) {
       send_all(listener_(reply));
@@ -161,8 +162,8 @@ class Conversation {
 
  private:
   void send(Request request) {
+    if (is_waited_for(request.kind)) ++outstanding_;
     requests_.push_back({side_, std::move(request)});
-    ++outstanding_;
   }
   void send_all(Requests requests) {
     for (Request& request : requests) send(std::move(request));

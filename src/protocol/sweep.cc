@@ -1,6 +1,7 @@
 #include "protocol/sweep.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/mutant.h"
@@ -13,7 +14,55 @@ using format::EpochEntry;
 using format::Header;
 using format::Kind;
 
-Requests Sweep::start() { return next_page(); }
+Requests Sweep::start() {
+  if (next_ >= plan_.below || mutated(Mutant::claims_unheeded)) return next_page();
+  return {Request::make(Request::Kind::list_claims, 0, page_limit)};
+}
+
+// A claim that was stored before this began is listed, whatever comes and goes meanwhile: who made it may be
+// looking at what is about to be deleted. One that comes later finds the new start in the log itself.
+Requests Sweep::on_claims(const Reply& reply) {
+  if (reply.error) return stop(*reply.error);
+  more_claims_behind_ = reply.more_claims_behind;
+  Requests requests;
+  for (const format::Id& claim : reply.claims) {
+    requests.push_back(Request::make(Request::Kind::revoke_claim, claim));
+  }
+  for (const format::Id& claim : reply.ended_claims) {
+    requests.push_back(Request::make(Request::Kind::get_claim, claim));
+  }
+  outstanding_ = requests.size();
+  return requests.empty() ? more_claims_or_pages() : requests;
+}
+
+// Only the mark was listed. The claim may have been made after its name was looked at, so it is asked for: a
+// mark comes after its claim, and only the claimant removes that, at its end. Then nobody needs the mark any
+// more.
+Requests Sweep::on_ended_claim(const Reply& reply) {
+  const bool ended = reply.is(Code::not_found) || mutated(Mutant::listed_mark_removed);
+  Requests requests;
+  if (ended) requests.push_back(Request::make(Request::Kind::remove_claim, reply.claim));
+  if (--outstanding_ == 0) std::ranges::move(more_claims_or_pages(), std::back_inserter(requests));
+  return requests;
+}
+
+Requests Sweep::on_revoked(const Reply& reply) {
+  if (reply.error && !reply.is(Code::already_exists)) return stop(*reply.error);
+  return --outstanding_ > 0 ? Requests{} : more_claims_or_pages();
+}
+
+Requests Sweep::more_claims_or_pages() {
+  if (!more_claims_behind_) return next_page();
+  Request more = Request::make(Request::Kind::list_claims, *more_claims_behind_);
+  more.limit = page_limit;
+  return {std::move(more)};
+}
+
+Requests Sweep::stop(const Error& error) {
+  error_ = error;
+  done_ = true;
+  return {};
+}
 
 Requests Sweep::next_page() {
   if (last_page_ || next_ >= plan_.below) {
@@ -26,6 +75,12 @@ Requests Sweep::next_page() {
 Requests Sweep::on(const Reply& reply) {
   if (done_) return {};
   switch (reply.kind) {
+    case Request::Kind::list_claims:
+      return on_claims(reply);
+    case Request::Kind::revoke_claim:
+      return on_revoked(reply);
+    case Request::Kind::get_claim:
+      return on_ended_claim(reply);
     case Request::Kind::list:
       return on_page(reply);
     case Request::Kind::get_header:

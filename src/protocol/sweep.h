@@ -1,6 +1,9 @@
 // Deletes what a trim has left behind: everything below the lowest live seq that no one needs.
 // Seals are kept, for they fence writers that may still wake, but for those that fence nobody, or
 // are older than any writer sleeps by the operator's word.
+//
+// Who takes the log over at that moment may not see what is deleted under his eyes. So all claims are revoked
+// before anything is deleted (docs/protocol.md, "Why a claim").
 #pragma once
 
 #include <cstdint>
@@ -39,6 +42,11 @@ class Sweep {
  private:
   enum class Verdict : std::uint8_t { remove, keep, read_header };
 
+  Requests on_claims(const Reply& reply);
+  Requests on_ended_claim(const Reply& reply);
+  Requests on_revoked(const Reply& reply);
+  Requests more_claims_or_pages();
+  Requests stop(const Error& error);
   Requests on_page(const Reply& reply);
   Requests on_header(const Reply& reply);
   [[nodiscard]] bool may_be_forgotten(const Reply& reply, const format::Header& seal) const;
@@ -52,6 +60,7 @@ class Sweep {
   Seq next_;
   bool last_page_ = false;
   std::size_t outstanding_ = 0;
+  std::optional<format::Id> more_claims_behind_;
   std::vector<Seq> removable_;
   std::map<Seq, std::int64_t> stored_unix_ms_;  // by the store's clock, of those whose headers are read
   std::uint64_t removed_ = 0;

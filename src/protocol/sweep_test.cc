@@ -219,6 +219,78 @@ TEST(Sweep, EndsAtTheStoresErrors) {
   }
 }
 
+// Whoever takes the log over at that moment hears of it, and first.
+TEST(Sweep, RevokesEveryClaimBeforeItDeletes) {
+  TestLog log;
+  TestChain chain(log, 2);
+  for (int i = 0; i < 5; ++i) chain.data(1);
+  for (std::uint64_t i = 0; i < 3; ++i) log.claims.push_back(test_id(100 + i));
+  log.revoked = {test_id(101)};
+  log.claims_page = 1;
+  Sweep machine({.from = 0, .below = 6, .history = chain.history(), .clocks = {}});
+  drive(log, machine.start(), [&](const Reply& reply) {
+    if (reply.kind == Request::Kind::remove) {
+      EXPECT_EQ(log.revoked.size(), 3U);
+    }
+    return machine.on(reply);
+  });
+  EXPECT_EQ(machine.removed(), 4U);
+  EXPECT_EQ(log.revoked.size(), 3U);
+}
+
+TEST(Sweep, TidiesMarksOfClaimsThatEnded) {
+  TestLog log;
+  TestChain chain(log, 2);
+  for (int i = 0; i < 5; ++i) chain.data(1);
+  log.claims = {test_id(100)};
+  log.revoked = {test_id(100), test_id(101)};
+  sweep(log, {.from = 0, .below = 6, .history = chain.history(), .clocks = {}});
+  EXPECT_EQ(log.revoked, std::vector{test_id(100)}) << "whoever made that claim may be asleep";
+}
+
+// A listing may look for a claim before it is made, and for its mark after another sweep has made that.
+TEST(Sweep, AMarkThatIsListedAloneStaysWhileItsClaimIsThere) {
+  TestLog log;
+  TestChain chain(log, 2);
+  for (int i = 0; i < 5; ++i) chain.data(1);
+  log.revoked = {test_id(100)};
+  Sweep machine({.from = 0, .below = 6, .history = chain.history(), .clocks = {}});
+  drive(log, machine.start(), [&](const Reply& reply) {
+    if (reply.kind == Request::Kind::list_claims) log.claims = {test_id(100)};
+    return machine.on(reply);
+  });
+  EXPECT_TRUE(machine.done());
+  EXPECT_EQ(machine.removed(), 4U);
+  EXPECT_EQ(log.claims, std::vector{test_id(100)});
+  EXPECT_EQ(log.revoked, std::vector{test_id(100)}) << "the claimant has not heard of it";
+}
+
+TEST(Sweep, DeletesNothingWhereAClaimCannotBeRevoked) {
+  for (const Request::Kind failing : {Request::Kind::list_claims, Request::Kind::revoke_claim}) {
+    TestLog log;
+    TestChain chain(log, 2);
+    for (int i = 0; i < 5; ++i) chain.data(1);
+    log.claims = {test_id(100)};
+    const std::size_t before = log.objects.size();
+    Sweep machine({.from = 0, .below = 6, .history = chain.history(), .clocks = {}});
+    drive(log, machine.start(), [&](Reply reply) {
+      if (reply.kind == failing) reply.error = Error(Code::unavailable, "no");
+      return machine.on(reply);
+    });
+    EXPECT_TRUE(machine.done());
+    EXPECT_TRUE(machine.error());
+    EXPECT_EQ(log.objects.size(), before);
+  }
+}
+
+TEST(Sweep, AsksForNoClaimsWhereNothingIsToBeDeleted) {
+  TestLog log;
+  TestChain chain(log, 2);
+  Sweep machine({.from = 5, .below = 5, .history = chain.history(), .clocks = {}});
+  EXPECT_TRUE(machine.start().empty());
+  EXPECT_TRUE(machine.done());
+}
+
 TEST(Sweep, GoesOnFromWhereEarlierOnesEnded) {
   TestLog log;
   TestChain chain(log, 2);

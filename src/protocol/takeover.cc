@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "base/mutant.h"
 #include "format/seal.h"
@@ -18,6 +20,13 @@ namespace {
 constexpr std::uint32_t races_before_ahead = 3;
 constexpr std::uint32_t max_rounds = 256;
 
+// Each round's claim has a name of its own: one that was revoked stays so.
+format::Id claim_id(format::Id writer, std::uint32_t round) {
+  writer.bytes[8] ^= static_cast<std::uint8_t>(round);
+  writer.bytes[9] ^= static_cast<std::uint8_t>(round >> 8);
+  return writer;
+}
+
 }  // namespace
 
 Error newer_note(Seq seal) {
@@ -25,9 +34,14 @@ Error newer_note(Seq seal) {
           fmt::format("the note of the promotion by seal {} is of a newer program: upgrade this one", seal)};
 }
 
-Requests Takeover::start(std::int64_t /*now_unix_ms*/) { return scan_.start(); }
+Requests Takeover::start(std::int64_t /*now_unix_ms*/) {
+  claim_ = {.id = claim_id(claimant_.writer_id, rounds_)};
+  return scan_.start();
+}
 
 Requests Takeover::on(const Reply& reply, std::int64_t now_unix_ms) {
+  if (!is_waited_for(reply.kind)) return {};
+  if (reply.kind == Request::Kind::put_claim) return on_claim(reply);
   if (done()) return {};
   switch (stage_) {
     case Stage::put:
@@ -37,22 +51,68 @@ Requests Takeover::on(const Reply& reply, std::int64_t now_unix_ms) {
     case Stage::promotion:
       return on_promotion(reply, now_unix_ms);
     case Stage::scan:
-      break;
+      return on_scan(reply, now_unix_ms);
   }
-  Requests more = scan_.on(reply);
-  if (!scan_.done()) return more;
-  const Result<LogState>& view = scan_.result();
-  return view ? on_view(*view, now_unix_ms) : fail(view.error());
+  return {};
 }
 
-Requests Takeover::survey_again() {
+Requests Takeover::on_scan(const Reply& reply, std::int64_t now_unix_ms) {
+  Requests more = scan_.on(reply);
+  if (scan_.done()) {
+    const Result<LogState>& view = scan_.result();
+    return view ? on_view(*view, now_unix_ms) : doubt(view.error());
+  }
+  // There is a log: the claim goes out beside the scan's next requests.
+  const bool exists = reply.kind != Request::Kind::list ? !reply.error : !reply.listed.empty();
+  if (exists && !claim_.sent) std::ranges::move(put_claim(), std::back_inserter(more));
+  return more;
+}
+
+// The claim. -----------------------------------------------------------------------------------------
+
+Requests Takeover::put_claim() {
+  if (mutated(Mutant::nothing_claimed)) claim_.stored = true;
+  if (claim_.sent || claim_.stored) return {};
+  claim_.sent = true;
+  return {Request::make(Request::Kind::put_claim, claim_.id)};
+}
+
+Requests Takeover::on_claim(const Reply& reply) {
+  if (done()) return release_claim();  // which may have been too early
+  if (reply.error && !reply.is(Code::already_exists)) return fail(*reply.error);
+  claim_.stored = true;
+  return std::exchange(claim_.held, {});
+}
+
+Requests Takeover::when_claimed(Requests requests) {
+  Requests claim = put_claim();
+  if (claim_.stored) return requests;
+  claim_.held = std::move(requests);
+  return claim;
+}
+
+Requests Takeover::on_revoked(const Reply& reply) {
+  if (reply.is(Code::not_found) || mutated(Mutant::revocation_ignored)) {
+    return look_.doubted ? fail(*look_.doubted) : own(look_.view ? &*look_.view : nullptr);
+  }
+  if (reply.error) return fail(*reply.error);
+  // A sweep has deleted objects since the claim was stored: a listing since then may show too little.
+  ++lost_races_;
+  Requests requests = release_claim();
+  claim_ = {.id = claim_id(claimant_.writer_id, rounds_ + 1)};
+  std::ranges::move(scan_again(), std::back_inserter(requests));
+  return requests;
+}
+
+Requests Takeover::scan_again() {
   if (++rounds_ > max_rounds) {
     return fail(
         {Code::unavailable, "the log could not be taken over: its writers win every race; try again"});
   }
   stage_ = Stage::scan;
   scan_ = RecoveryScan({.want_history = true, .fewest_trips = true, .past_loss = claimant_.past_loss});
-  return scan_.start();
+  claim_.before_the_scan = true;
+  return when_claimed(scan_.start());
 }
 
 Requests Takeover::on_view(const LogState& view, std::int64_t now_unix_ms) {
@@ -64,19 +124,21 @@ Requests Takeover::on_view(const LogState& view, std::int64_t now_unix_ms) {
                                           view.checkpoint->mirror->source))
               .with_outcome(WriteOutcome::fenced));
     }
-    if (view.checkpoint) return fail(nothing_is_left(*view.checkpoint));
+    if (view.checkpoint) return doubt(nothing_is_left(*view.checkpoint));
     return create(now_unix_ms);
   }
   if (auto refused = refusal(view)) return fail(refused->with_outcome(WriteOutcome::fenced));
   const Header& newest = view.newest;
   const bool regular_seal = newest.kind == Kind::seal && !newest.has(format::flag::ahead);
-  if (regular_seal && newest.writer_id == claimant_.writer_id) return own(&view);
-  if (auto lost = lost_end_of(view)) return fail(*std::move(lost));
+  if (regular_seal && newest.writer_id == claimant_.writer_id) {
+    return claim_.before_the_scan ? confirm(view) : scan_again();
+  }
+  if (auto lost = lost_end_of(view)) return doubt(*std::move(lost));
   // A seal placed ahead (by a claimant that may be long dead) owns nothing: it only costs us another.
   const Header& owner = mutated(Mutant::ahead_fences_claimant) ? view.newest : view.newest_owned;
   if (stored_ && owner.writer_id != claimant_.writer_id && view.lowest_live() <= stored_->seq) {
     // Our seal was on the chain and is no longer its end: another claimant came after us.
-    return fail(
+    return doubt(
         Error(Code::fenced, fmt::format("{} took the log over while we opened it; open again to take it back",
                                         describe(owner)))
             .with_outcome(WriteOutcome::fenced));
@@ -219,33 +281,85 @@ Requests Takeover::put(Header header, format::EpochHistory history, std::int64_t
   seal_ = format::seal_header(header, body);
   history_ = std::move(history);
   stage_ = Stage::put;
-  return {std::move(request)};
+  look_ = {};
+  Requests requests;
+  requests.push_back(std::move(request));
+  // Objects may have been deleted after the scan listed them and before the claim was stored. Then the newest
+  // object is one that the scan did not see, and this listing shows it.
+  requests.push_back(list_behind_view());
+  look_.outstanding = static_cast<std::uint32_t>(requests.size());
+  return when_claimed(std::move(requests));
 }
 
 Requests Takeover::on_put(const Reply& reply) {
-  if (reply.error && !reply.is(Code::already_exists)) return fail(*reply.error);
+  (reply.kind == Request::Kind::put_object ? look_.put : look_.behind) = reply;
+  if (--look_.outstanding > 0) return {};
+  const std::optional<Error>& refused = look_.put->error;
+  if (refused && refused->code() != Code::already_exists) return fail(*refused);
   const bool ahead = seal_->has(format::flag::ahead);
   if (mutated(Mutant::seal_exists_is_ours) && !ahead) return own(nullptr);
-  if (reply.error) {
+  if (refused) {
     ++lost_races_;
-    return survey_again();  // it may be ours, from a try whose answer was lost: the survey tells
+    return scan_again();  // it may be ours, from a try whose answer was lost: the scan tells
   }
-  if (ahead) return mutated(Mutant::ahead_owns) ? own(nullptr) : survey_again();
+  if (ahead) return mutated(Mutant::ahead_owns) ? own(nullptr) : scan_again();
   stored_ = seal_;
   if (mutated(Mutant::seal_not_rechecked)) return own(nullptr);
-  // Was the place really the tail? If the log had been trimmed past it meanwhile, then a later
-  // object says so, and was there before our seal was: this listing shows it.
+  if (look_.behind->error) return fail(*look_.behind->error);
+  return shows_news(*look_.behind) ? scan_again() : confirm({});
+}
+
+Request Takeover::list_behind_view() const {
+  return Request::make(Request::Kind::list, view_ ? view_->newest.seq + 1 : 1, page_limit);
+}
+
+// Whether the listing shows an object that the scan did not see, or one beyond the seal's void.
+bool Takeover::shows_news(const Reply& listing) const {
+  const auto known = [&](const ListedSeq& object) {
+    if (object.seq == seal_->seq) return true;
+    if (!view_ || object.seq >= seal_->seq + seal_->window) return false;
+    const auto same_place = [&](const ListedSeq& other) { return other.seq == object.seq; };
+    return std::ranges::any_of(view_->leftovers, same_place) || std::ranges::any_of(view_->cut, same_place);
+  };
+  return listing.truncated || !std::ranges::all_of(listing.listed, known);
+}
+
+// A seal of ours is stored and seems to be the chain's end. It is, unless a sweep has revoked the claim.
+// `view`: the scan that shows it; none if the listing beside the PUT showed nothing new.
+Requests Takeover::confirm(std::optional<LogState> view) {
   stage_ = Stage::recheck;
-  return {Request::make(Request::Kind::list, seal_->seq + 1, 1)};
+  look_ = {.view = std::move(view)};
+  Requests requests{Request::make(Request::Kind::get_revoked, claim_.id)};
+  // Sweeps of earlier versions know no claims. What one deleted before the seal was stored shows here, if the
+  // listing is one scan forward.
+  if (!look_.view) requests.push_back(list_behind_view());
+  look_.outstanding = static_cast<std::uint32_t>(requests.size());
+  return requests;
 }
 
 Requests Takeover::on_recheck(const Reply& reply) {
-  if (reply.error) return fail(*reply.error);
-  if (!reply.listed.empty()) return survey_again();
-  return own(nullptr);
+  (reply.kind == Request::Kind::get_revoked ? look_.revoked : look_.behind) = reply;
+  if (--look_.outstanding > 0) return {};
+  if (look_.behind) {
+    if (look_.behind->error) return fail(*look_.behind->error);
+    if (shows_news(*look_.behind)) return scan_again();
+  }
+  return on_revoked(*look_.revoked);
 }
 
-// `view`: the survey that shows our seal as the chain's end; null if nothing lies behind the seal.
+// A scan without a claim, or under a revoked one, may take for damage what a sweep has deleted, or see a past
+// in which another owned the log.
+Requests Takeover::doubt(Error error) {
+  const bool doubtful =
+      error.code() == Code::corruption || error.code() == Code::foreign || error.code() == Code::fenced;
+  if (!doubtful) return fail(std::move(error));
+  if (!claim_.before_the_scan) return scan_again();
+  stage_ = Stage::recheck;
+  look_ = {.outstanding = 1, .doubted = std::move(error)};
+  return {Request::make(Request::Kind::get_revoked, claim_.id)};
+}
+
+// `view`: the scan that shows our seal as the chain's end; null if nothing lies behind the seal.
 Requests Takeover::own(const LogState* view) {
   Ownership ownership;
   ownership.writer_id = claimant_.writer_id;
@@ -261,7 +375,10 @@ Requests Takeover::own(const LogState* view) {
     ownership.next = step(at, *seal_).value();
     ownership.history = history_;
     ownership.history.push_back({seal_->seq, seal_->first_offset, seal_->flags});
-    if (view_) ownership.leftovers = view_->leftovers;
+    if (view_) {
+      ownership.leftovers = view_->leftovers;
+      ownership.leftovers.insert(ownership.leftovers.end(), view_->cut.begin(), view_->cut.end());
+    }
   }
   ownership.truncated_objects = truncated_objects_;
   ownership.since_checkpoint = ownership.seal.seq;
@@ -270,12 +387,17 @@ Requests Takeover::own(const LogState* view) {
     ownership.since_checkpoint -= std::min(view_->checkpoint->anchor, ownership.seal.seq);
   }
   result_ = std::move(ownership);
-  return {};
+  return release_claim();
 }
 
 Requests Takeover::fail(Error error) {
   result_ = Result<Ownership>(std::move(error));
-  return {};
+  return release_claim();
+}
+
+Requests Takeover::release_claim() const {
+  if (!claim_.sent) return {};
+  return {Request::make(Request::Kind::remove_claim, claim_.id)};
 }
 
 }  // namespace varve::protocol

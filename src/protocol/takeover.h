@@ -55,6 +55,10 @@ class Takeover {
   /// A `put_object` whose outcome is unknown must be repeated by the driver until it is known.
   Requests on(const Reply& reply, std::int64_t now_unix_ms);
 
+  /// Removes the claim. The last requests of `on` hold it; a driver that stops earlier sends it. Nobody waits
+  /// for the reply.
+  [[nodiscard]] Requests release_claim() const;
+
   [[nodiscard]] bool done() const { return result_.has_value(); }
   /// Only when done. Errors: those of `Survey`, `fenced` (another claimant won after us),
   /// `not_found` (with `must_exist`), `corruption` (the checkpoint knows of objects behind the end that are
@@ -64,7 +68,30 @@ class Takeover {
  private:
   enum class Stage : std::uint8_t { scan, promotion, put, recheck };
 
-  Requests survey_again();
+  /// Tells sweeps that this takeover is under way: see docs/protocol.md, "Why a claim".
+  struct Claim {
+    format::Id id;
+    bool sent = false;
+    bool stored = false;
+    Requests held = {};            ///< sent when it is stored
+    bool before_the_scan = false;  ///< it was stored before the scan began
+  };
+  /// The last look, and the replies it waits for.
+  struct Look {
+    std::uint32_t outstanding = 0;
+    std::optional<Reply> put = {};      ///< of the seal put last
+    std::optional<Reply> behind = {};   ///< the listing behind the scan's newest object
+    std::optional<Reply> revoked = {};  ///< whether the claim was revoked
+    std::optional<LogState> view = {};  ///< the scan that shows our seal as the chain's end
+    std::optional<Error> doubted = {};  ///< true unless the claim was revoked
+  };
+
+  Requests put_claim();
+  Requests on_claim(const Reply& reply);
+  Requests on_revoked(const Reply& reply);
+  Requests when_claimed(Requests requests);
+  Requests on_scan(const Reply& reply, std::int64_t now_unix_ms);
+  Requests scan_again();
   Requests on_view(const LogState& view, std::int64_t now_unix_ms);
   [[nodiscard]] std::optional<Error> lost_end_of(const LogState& view) const;
   [[nodiscard]] std::optional<Error> refusal(const LogState& view) const;
@@ -75,7 +102,11 @@ class Takeover {
   Requests put(format::Header header, format::EpochHistory history, std::int64_t now_unix_ms);
   Requests on_put(const Reply& reply);
   Requests on_recheck(const Reply& reply);
+  [[nodiscard]] Request list_behind_view() const;
+  [[nodiscard]] bool shows_news(const Reply& listing) const;
+  Requests confirm(std::optional<LogState> view);
   Requests own(const LogState* view);
+  Requests doubt(Error error);
   Requests fail(Error error);
 
   Claimant claimant_;
@@ -89,6 +120,8 @@ class Takeover {
   std::uint32_t lost_races_ = 0;
   std::uint32_t rounds_ = 0;
   std::uint64_t truncated_objects_ = 0;
+  Claim claim_;
+  Look look_;
   std::optional<Result<Ownership>> result_;
 };
 

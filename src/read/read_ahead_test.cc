@@ -6,6 +6,7 @@
 #include <functional>
 #include <thread>
 
+#include "object_store/forwarding.h"
 #include "testing/faulty.h"
 #include "testing/log_builder.h"
 #include "varve/reader.h"
@@ -21,16 +22,10 @@ using testing::BuiltWriter;
 using testing::LogBuilder;
 
 /// Knows how many bytes of whole objects are under way or alive, and how many GETs of them are open.
-class AccountingStore final : public Store {
+class AccountingStore final : public object_store::ForwardingStore {
  public:
-  explicit AccountingStore(std::shared_ptr<Store> below) : below_(std::move(below)) {}
+  using ForwardingStore::ForwardingStore;
 
-  void put_if_absent(std::string key, Bytes body, Done<void> done) override {
-    below_->put_if_absent(std::move(key), body, std::move(done));
-  }
-  void put(std::string key, Bytes body, Done<void> done) override {
-    below_->put(std::move(key), body, std::move(done));
-  }
   void get(std::string key, ByteRange range, Done<Bytes> done) override {
     if (range.length != UINT64_MAX) return below_->get(std::move(key), range, std::move(done));
     raise(*open_, 1, open_max);
@@ -47,14 +42,6 @@ class AccountingStore final : public Store {
   void wait_until_idle() const {
     for (std::uint64_t left = unanswered_; left != 0; left = unanswered_) unanswered_.wait(left);
   }
-  void list(std::string prefix, std::string after, std::uint32_t limit, Done<Listing> done) override {
-    below_->list(std::move(prefix), std::move(after), limit, std::move(done));
-  }
-  void remove(std::vector<std::string> keys, Done<std::vector<RemoveFailure>> done) override {
-    below_->remove(std::move(keys), std::move(done));
-  }
-  [[nodiscard]] std::string describe() const override { return below_->describe(); }
-
   std::atomic<std::uint64_t> alive_max = 0;
   std::atomic<std::uint64_t> open_max = 0;
 
@@ -77,7 +64,6 @@ class AccountingStore final : public Store {
   std::atomic<std::uint64_t> unanswered_ = 0;
   Count open_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   Count alive_ = std::make_shared<std::atomic<std::uint64_t>>(0);
-  const std::shared_ptr<Store> below_;
 };
 
 /// `before_each`, and the next record, until there is none; how many there were.

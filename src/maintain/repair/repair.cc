@@ -12,6 +12,7 @@
 #include "log/front_door.h"
 #include "log/read_position.h"
 #include "log/system.h"
+#include "log/take_over.h"
 #include "maintain/inspect/findings.h"
 #include "maintain/repair/cursors.h"
 #include "maintain/repair/plan.h"
@@ -168,13 +169,8 @@ Result<void> Repairing::take_over(protocol::Claimant claimant) const {
   claimant.writer_id = log::random_id();
   claimant.host = log::host_name();
   claimant.pid = log::process_id();
-  protocol::Takeover takeover(std::move(claimant));
-  const auto driven = log_store_.drive(
-      takeover.start(base::unix_ms()),
-      [&](const Reply& reply) { return takeover.on(reply, base::unix_ms()); }, deadline());
-  if (!driven) return driven;
-  if (!takeover.result()) return takeover.result().error();
-  return {};
+  const auto ownership = log::take_over(log_store_, std::move(claimant), deadline());
+  return ownership ? Result<void>() : ownership.error();
 }
 
 Result<std::vector<Seq>> Repairing::in_voids(const EpochMap& epochs) const {

@@ -11,12 +11,12 @@
 namespace varve::object_store {
 namespace {
 
-Result<std::shared_ptr<Directory>> open_directory(const std::string& path) {
-  Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+Result<std::shared_ptr<Directory>> open_directory(FileSystem& files, const std::string& path) {
+  Descriptor descriptor(files.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat status {};
-  if (!descriptor || ::fstat(descriptor.get(), &status) != 0)
+  if (!descriptor || files.fstat(descriptor.get(), status) != 0)
     return file_error(errno, "open the directory", path);
-  return std::make_shared<Directory>(std::move(descriptor), path, status.st_dev, status.st_ino);
+  return std::make_shared<Directory>(files, std::move(descriptor), path, status.st_dev, status.st_ino);
 }
 
 /// "/a" for "/a/b"; "/" for "/a" and "/".
@@ -27,8 +27,12 @@ std::string parent_of(const std::string& path) {
 
 }  // namespace
 
-Directory::Directory(Descriptor descriptor, std::string path, dev_t device, ino_t inode)
-    : descriptor_(std::move(descriptor)), path_(std::move(path)), device_(device), inode_(inode) {}
+Directory::Directory(FileSystem& files, Descriptor descriptor, std::string path, dev_t device, ino_t inode)
+    : files_(files),
+      descriptor_(std::move(descriptor)),
+      path_(std::move(path)),
+      device_(device),
+      inode_(inode) {}
 
 Result<void> Directory::sync() {
   std::unique_lock lock(mutex_);
@@ -42,7 +46,7 @@ Result<void> Directory::sync() {
     running_ = true;
     const std::uint64_t number = ++started_;
     lock.unlock();
-    const int error_number = ::fsync(fd()) == 0 ? 0 : errno;
+    const int error_number = files_.fsync(fd()) == 0 ? 0 : errno;
     lock.lock();
     running_ = false;
     finished_ = number;
@@ -70,14 +74,14 @@ void Directories::keep(const std::shared_ptr<Directory>& directory) {
 
 Result<std::shared_ptr<Directory>> Directories::find(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return file_error(errno, "open the directory", path);
+  if (files_.stat(path, status) != 0) return file_error(errno, "open the directory", path);
   if (auto directory = kept(path, status.st_dev, status.st_ino)) return directory;
-  return open_directory(path);
+  return open_directory(files_, path);
 }
 
 Result<std::shared_ptr<Directory>> Directories::ensure(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0) {
+  if (files_.stat(path, status) == 0) {
     if (auto directory = kept(path, status.st_dev, status.st_ino)) return directory;
   }
   auto made = make(path);
@@ -88,23 +92,23 @@ Result<std::shared_ptr<Directory>> Directories::ensure(const std::string& path) 
     if (!parent) return parent;
     if (auto synced = (*parent)->sync(); !synced) return synced.error();
   }
-  auto directory = open_directory(path);
+  auto directory = open_directory(files_, path);
   if (directory) keep(*directory);
   return directory;
 }
 
 Result<bool> Directories::make(const std::string& path) {
-  if (::mkdir(path.c_str(), 0777) == 0) return true;
+  if (files_.mkdir(path) == 0) return true;
   if (errno == ENOENT) {
     if (auto parent = ensure(parent_of(path)); !parent) return parent.error();
-    if (::mkdir(path.c_str(), 0777) == 0) return true;
+    if (files_.mkdir(path) == 0) return true;
   }
   if (errno == EEXIST) return false;
   return file_error(errno, "make the directory", path);
 }
 
 void Directories::prune(std::string path) const {
-  while (path.size() > root_.size() && ::rmdir(path.c_str()) == 0) path = parent_of(path);
+  while (path.size() > root_.size() && files_.rmdir(path) == 0) path = parent_of(path);
 }
 
 }  // namespace varve::object_store

@@ -13,14 +13,15 @@
 
 #include "base/condition.h"
 #include "object_store/descriptor.h"
+#include "object_store/file/file_system.h"
 #include "varve/result.h"
 
 namespace varve::object_store {
 
-/// An open directory.
+/// An open directory. Does not outlive the file system.
 class Directory {
  public:
-  Directory(Descriptor descriptor, std::string path, dev_t device, ino_t inode);
+  Directory(FileSystem& files, Descriptor descriptor, std::string path, dev_t device, ino_t inode);
 
   [[nodiscard]] int fd() const { return descriptor_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -35,6 +36,7 @@ class Directory {
   Result<void> sync();
 
  private:
+  FileSystem& files_;
   const Descriptor descriptor_;
   const std::string path_;
   const dev_t device_;
@@ -51,7 +53,7 @@ class Directory {
 /// The directories of one store. Thread-safe.
 class Directories {
  public:
-  explicit Directories(std::string root) : root_(std::move(root)) {}
+  Directories(FileSystem& files, std::string root) : files_(files), root_(std::move(root)) {}
 
   /// Opens the directory at the absolute `path`; makes it and those above it where they are
   /// missing. When this returns, the directory itself would survive a crash. A root that was there
@@ -73,6 +75,7 @@ class Directories {
   [[nodiscard]] std::shared_ptr<Directory> kept(const std::string& path, dev_t device, ino_t inode);
   void keep(const std::shared_ptr<Directory>& directory);
 
+  FileSystem& files_;
   const std::string root_;
   std::mutex mutex_;
   /// Those that would survive a crash, by path.

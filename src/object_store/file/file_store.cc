@@ -49,13 +49,14 @@ Result<void> in_a_directory_that_stays(const Write& write) {
                written.error().message() + "; its directory cannot be made, or vanishes again and again");
 }
 
-Result<Bytes> read_range(int fd, ByteRange range, const std::string& path, BodyMemory& stock) {
+Result<Bytes> read_range(FileSystem& files, int fd, ByteRange range, const std::string& path,
+                         BodyMemory& stock) {
   std::shared_ptr<std::byte[]> memory = stock.take(range.length);
   if (!memory) return no_memory();
   std::size_t filled = 0;
   while (filled < range.length) {
-    const ssize_t count =
-        ::pread(fd, memory.get() + filled, range.length - filled, static_cast<off_t>(range.offset + filled));
+    const ssize_t count = files.pread(fd, memory.get() + filled, range.length - filled,
+                                      static_cast<off_t>(range.offset + filled));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return file_error(errno, "read", path);
     if (count == 0) return Error(Code::unavailable, fmt::format("{} shrank while it was read", path));
@@ -67,9 +68,10 @@ Result<Bytes> read_range(int fd, ByteRange range, const std::string& path, BodyM
 
 }  // namespace
 
-FileStore::FileStore(std::string root)
-    : root_(std::move(root)),
-      directories_(root_),
+FileStore::FileStore(std::string root, std::shared_ptr<FileSystem> files)
+    : files_(std::move(files)),
+      root_(std::move(root)),
+      directories_(*files_, root_),
       memory_(BodyMemory::create(kept_read_bytes_max)),
       workers_(worker_count) {}
 
@@ -98,7 +100,7 @@ void FileStore::list(std::string prefix, std::string after, std::uint32_t limit,
       std::move(done),
       [this, prefix = std::move(prefix), after = std::move(after), limit]() -> Result<Listing> {
         if (auto checked = check_limit(limit); !checked) return checked.error();
-        return list_files(root_, prefix, after, limit);
+        return list_files(*files_, root_, prefix, after, limit);
       });
 }
 
@@ -120,7 +122,7 @@ Result<FileStore::ReadPosition> FileStore::place_of(const std::string& key) cons
 Result<std::shared_ptr<Directory>> FileStore::staging() {
   const std::lock_guard lock(staging_mutex_);
   auto directory = directories_.ensure(fmt::format("{}/{}", root_, staging_folder));
-  if (directory && !std::exchange(swept_, true)) sweep(**directory);
+  if (directory && !std::exchange(swept_, true)) sweep(*files_, **directory);
   return directory;
 }
 
@@ -135,10 +137,10 @@ Result<void> FileStore::do_put_if_absent(const std::string& key, const Bytes& bo
 
   // Most losers of a race learn it here and write nothing.
   struct stat status {};
-  bool taken = ::fstatat((*directory)->fd(), place->name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  bool taken = files_->fstatat((*directory)->fd(), place->name, status) == 0;
   if (taken && S_ISDIR(status.st_mode)) return file_error(EISDIR, "create", root_ + "/" + key);
   if (!taken) {
-    auto file = StagedFile::create_for(**directory, **staging_directory);
+    auto file = StagedFile::create_for(*files_, **directory, **staging_directory);
     if (!file) return file.error();
     if (auto written = file->write(body.data); !written) return written.error().with_context(describe());
     if (auto linked = file->link(**directory, place->name); !linked) {
@@ -160,7 +162,7 @@ Result<void> FileStore::do_put(const std::string& key, const Bytes& body) {
   const auto directory = directories_.ensure(place->directory);
   if (!directory) return directory.error();
 
-  auto file = StagedFile::create_named(**staging_directory);
+  auto file = StagedFile::create_named(*files_, **staging_directory);
   if (!file) return file.error();
   if (auto written = file->write(body.data); !written) return written.error().with_context(describe());
   if (auto renamed = file->rename(**directory, place->name); !renamed) return while_naming(renamed.error());
@@ -172,14 +174,15 @@ Result<Bytes> FileStore::do_get(const std::string& key, ByteRange range) const {
   const auto place = place_of(key);
   if (!place) return place.error();
   const std::string path = place->directory + "/" + place->name;
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Descriptor file(files_->open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) {
+  if (!file || files_->fstat(file.get(), status) != 0) {
     // ENOTDIR: a part of the key is an object, so this one cannot be.
     return file_error(errno == ENOTDIR ? ENOENT : errno, "open", path);
   }
   if (!S_ISREG(status.st_mode)) return file_error(ENOENT, "open", path);
-  return read_range(file.get(), clamp(range, static_cast<std::uint64_t>(status.st_size)), path, *memory_);
+  return read_range(*files_, file.get(), clamp(range, static_cast<std::uint64_t>(status.st_size)), path,
+                    *memory_);
 }
 
 Result<std::vector<RemoveFailure>> FileStore::do_remove(const std::vector<std::string>& keys) {
@@ -202,7 +205,7 @@ Result<std::vector<RemoveFailure>> FileStore::do_remove(const std::vector<std::s
     }
     for (const std::string* key : its_keys) {
       const std::string name = key->substr(key->rfind('/') + 1);
-      if (::unlinkat((*directory)->fd(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
+      if (files_->unlinkat((*directory)->fd(), name) == 0 || errno == ENOENT) continue;
       failures.push_back({.key = *key, .error = file_error(errno, "remove", path + "/" + name)});
     }
     if (auto synced = (*directory)->sync(); !synced) return synced.error();

@@ -7,6 +7,7 @@
 
 #include "base/mapped_memory.h"
 #include "object_store/file/directory.h"
+#include "object_store/file/file_system.h"
 #include "object_store/uri.h"
 #include "object_store/workers.h"
 #include "varve/store.h"
@@ -22,7 +23,7 @@ namespace varve::object_store {
 class FileStore final : public Store {
  public:
   /// `root` is absolute. It is made at the first write.
-  explicit FileStore(std::string root);
+  explicit FileStore(std::string root, std::shared_ptr<FileSystem> files = FileSystem::real());
   ~FileStore() override;
 
   void put_if_absent(std::string key, Bytes body, Done<void> done) override;
@@ -50,6 +51,7 @@ class FileStore final : public Store {
   /// The staging folder; made and swept when first asked for.
   Result<std::shared_ptr<Directory>> staging();
 
+  const std::shared_ptr<FileSystem> files_;
   const std::string root_;
   Directories directories_;
   std::mutex staging_mutex_;

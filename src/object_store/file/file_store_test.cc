@@ -290,15 +290,56 @@ TEST_F(FileStoreTest, ACrashLeavesWholeObjectsOnly) {
   }
 }
 
+/// Does what it is told between the names of a folder and the sizes of its files: once, or each time.
+class BetweenNamesAndSizes final : public FileSystem {
+ public:
+  BetweenNamesAndSizes(std::function<void()> doing, int times) : doing_(std::move(doing)), times_(times) {}
+
+  const dirent* readdir(DIR* names) override {
+    const dirent* const name = FileSystem::readdir(names);
+    if (name == nullptr && times_ > 0) {
+      --times_;
+      doing_();
+      errno = 0;
+    }
+    return name;
+  }
+
+ private:
+  std::function<void()> doing_;
+  int times_;
+};
+
+// Each of a cursor's revisions may be replaced while a listing sleeps. It must not look as if there were
+// none.
+TEST_F(FileStoreTest, AFolderWhoseFilesAreAllReplacedIsReadAgain) {
+  FileStore store(root_);
+  int newest = 0;
+  const auto replace = [&] {
+    ASSERT_TRUE(put_now(store, "cursor/" + std::to_string(newest + 1), copy_bytes("x")));
+    ASSERT_TRUE(remove_now(store, {"cursor/" + std::to_string(newest)}));
+    ++newest;
+  };
+  ASSERT_TRUE(put_now(store, "cursor/0", copy_bytes("x")));
+  FileStore asleep(root_, std::make_shared<BetweenNamesAndSizes>(replace, 3));
+  const Result<Listing> listing = list_now(asleep, "cursor/");
+  ASSERT_TRUE(listing) << listing.error().message();
+  ASSERT_EQ(listing->objects.size(), 1U);
+  EXPECT_EQ(listing->objects.front().key, "cursor/3");
+
+  FileStore outrun(root_, std::make_shared<BetweenNamesAndSizes>(replace, 1000));
+  EXPECT_EQ(list_now(outrun, "cursor/").error().code(), Code::unavailable);
+}
+
 TEST_F(FileStoreTest, SweepsOnlyWhatNobodyOwns) {
-  Directories directories(root_);
+  Directories directories(*FileSystem::real(), root_);
   const auto staging = directories.ensure(root_ / staging_folder);
   ASSERT_TRUE(staging);
-  auto owned = StagedFile::create_named(**staging);
+  auto owned = StagedFile::create_named(*FileSystem::real(), **staging);
   ASSERT_TRUE(owned);
   std::ofstream(root_ / staging_folder / "left-by-a-crash") << "half an obj";
   EXPECT_EQ(staged().size(), 2U);
-  sweep(**staging);
+  sweep(*FileSystem::real(), **staging);
   EXPECT_EQ(staged().size(), 1U);
   ASSERT_TRUE(owned->write(copy_bytes("x").data));
   const auto log = directories.ensure(root_ / "log");
@@ -310,13 +351,13 @@ TEST_F(FileStoreTest, SweepsOnlyWhatNobodyOwns) {
 
 // The way of file systems without O_TMPFILE.
 TEST_F(FileStoreTest, LinksFilesWithAPassingName) {
-  Directories directories(root_);
+  Directories directories(*FileSystem::real(), root_);
   const auto staging = directories.ensure(root_ / staging_folder);
   const auto log = directories.ensure(root_ / "log");
   ASSERT_TRUE(staging && log);
   {
-    auto winner = StagedFile::create_named(**staging);
-    auto loser = StagedFile::create_named(**staging);
+    auto winner = StagedFile::create_named(*FileSystem::real(), **staging);
+    auto loser = StagedFile::create_named(*FileSystem::real(), **staging);
     ASSERT_TRUE(winner && loser);
     ASSERT_TRUE(winner->write(copy_bytes("winner").data));
     ASSERT_TRUE(winner->link(**log, "object"));

@@ -22,11 +22,14 @@
 namespace varve::object_store {
 namespace {
 
+// So often a folder is read whose files all vanish meanwhile.
+constexpr int reads_max = 8;
+
 class PageBuilder {
  public:
-  PageBuilder(const std::string& root, const std::string& prefix, const std::string& after,
+  PageBuilder(FileSystem& files, const std::string& root, const std::string& prefix, const std::string& after,
               std::uint32_t limit)
-      : root_(root), prefix_(prefix), after_(after), limit_(limit) {}
+      : files_(files), root_(root), prefix_(prefix), after_(after), limit_(limit) {}
 
   /// Adds what is in the folder `folder` ("" or "a/b/") and below. False: the page is full.
   Result<bool> add_folder(const std::string& folder);
@@ -38,23 +41,26 @@ class PageBuilder {
   /// want, as a heap with the smallest on top: few of many are needed in order.
   Result<std::vector<std::string>> candidates(const std::string& folder, int fd);
   [[nodiscard]] bool wanted(std::string_view key, bool is_folder) const;
+  Result<bool> add_names(const std::string& folder, int fd);
   Result<bool> add_file(std::string key, std::string_view name, int folder_fd);
 
+  FileSystem& files_;
   const std::string& root_;
   const std::string& prefix_;
   const std::string& after_;
   const std::uint32_t limit_;
+  std::uint64_t vanished_ = 0;  // files that were named, and gone when they were looked at
   Listing page_;
 };
 
 enum class EntryKind { file, folder, other };
 
-EntryKind kind_of(const dirent& entry, int fd) {
+EntryKind kind_of(FileSystem& files, const dirent& entry, int fd) {
   if (entry.d_type == DT_REG) return EntryKind::file;
   if (entry.d_type == DT_DIR) return EntryKind::folder;
   if (entry.d_type != DT_UNKNOWN) return EntryKind::other;
   struct stat status {};
-  if (::fstatat(fd, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) return EntryKind::other;
+  if (files.fstatat(fd, entry.d_name, status) != 0) return EntryKind::other;
   if (S_ISREG(status.st_mode)) return EntryKind::file;
   return S_ISDIR(status.st_mode) ? EntryKind::folder : EntryKind::other;
 }
@@ -68,17 +74,16 @@ bool PageBuilder::wanted(std::string_view key, bool is_folder) const {
 }
 
 Result<std::vector<std::string>> PageBuilder::candidates(const std::string& folder, int fd) {
-  const int own_fd = ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(own_fd < 0 ? nullptr : ::fdopendir(own_fd), ::closedir);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(files_.opendir(fd), ::closedir);
   if (!entries) return file_error(errno, "list", root_ + "/" + folder);
   std::vector<std::string> keys;
   while (true) {
     errno = 0;
-    const dirent* entry = ::readdir(entries.get());
+    const dirent* entry = files_.readdir(entries.get());
     if (!entry) break;
     const std::string_view name = entry->d_name;
     if (name == "." || name == ".." || (folder.empty() && name == staging_folder)) continue;
-    const EntryKind kind = kind_of(*entry, fd);
+    const EntryKind kind = kind_of(files_, *entry, fd);
     if (kind == EntryKind::other) continue;
     std::string key = folder + entry->d_name + (kind == EntryKind::folder ? "/" : "");
     if (wanted(key, kind == EntryKind::folder)) keys.push_back(std::move(key));
@@ -91,9 +96,10 @@ Result<std::vector<std::string>> PageBuilder::candidates(const std::string& fold
 Result<bool> PageBuilder::add_file(std::string key, std::string_view name, int folder_fd) {
   struct stat status {};
   if (!check_key(key)) return true;  // not ours, and no key could ask for it
-  if (::fstatat(folder_fd, name.data(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return true;  // removed meanwhile
-    return file_error(errno, "look at", root_ + "/" + key);
+  if (files_.fstatat(folder_fd, std::string(name), status) != 0) {
+    if (errno != ENOENT) return file_error(errno, "look at", root_ + "/" + key);
+    ++vanished_;
+    return true;
   }
   if (page_.objects.size() == limit_) {
     page_.truncated = true;
@@ -105,12 +111,28 @@ Result<bool> PageBuilder::add_file(std::string key, std::string_view name, int f
 
 Result<bool> PageBuilder::add_folder(const std::string& folder) {
   const std::string path = root_ + "/" + folder;
-  const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor descriptor(files_.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor) {
     if (errno == ENOENT || errno == ENOTDIR) return true;
     return file_error(errno, "list", path);
   }
-  auto keys = candidates(folder, descriptor.get());
+  for (int reads = 1;; ++reads) {
+    const std::size_t listed = page_.objects.size();
+    const std::uint64_t vanished = vanished_;
+    Result<bool> added = add_names(folder, descriptor.get());
+    const bool all_vanished = page_.objects.size() == listed && vanished_ != vanished;
+    if (!added || !*added || !all_vanished) return added;
+    if (reads == reads_max)
+      return Error(Code::unavailable,
+                   fmt::format("{} changes faster than it can be listed; try again", path));
+  }
+}
+
+// Nothing there and everything replaced while it was looked at are not the same: who finds no revision of a
+// cursor takes it for one that never was. So a folder all of whose files have vanished meanwhile is read
+// again.
+Result<bool> PageBuilder::add_names(const std::string& folder, int fd) {
+  auto keys = candidates(folder, fd);
   if (!keys) return keys.error();
   while (!keys->empty()) {
     std::pop_heap(keys->begin(), keys->end(), std::greater<>());
@@ -121,7 +143,7 @@ Result<bool> PageBuilder::add_folder(const std::string& folder) {
       added = add_folder(key);
     } else {
       const std::string name = key.substr(folder.size());
-      added = add_file(std::move(key), name, descriptor.get());
+      added = add_file(std::move(key), name, fd);
     }
     if (!added || !*added) return added;
   }
@@ -138,11 +160,11 @@ std::optional<std::string> folder_of(const std::string& prefix) {
 
 }  // namespace
 
-Result<Listing> list_files(const std::string& root, const std::string& prefix, const std::string& after,
-                           std::uint32_t limit) {
+Result<Listing> list_files(FileSystem& files, const std::string& root, const std::string& prefix,
+                           const std::string& after, std::uint32_t limit) {
   const auto folder = folder_of(prefix);
   if (!folder || *folder == fmt::format("{}/", staging_folder)) return Listing{};
-  PageBuilder page(root, prefix, after, limit);
+  PageBuilder page(files, root, prefix, after, limit);
   if (auto added = page.add_folder(*folder); !added) return added.error();
   return page.take();
 }

@@ -7,6 +7,7 @@
 
 #include "object_store/descriptor.h"
 #include "object_store/file/directory.h"
+#include "object_store/file/file_system.h"
 #include "varve/result.h"
 
 namespace varve::object_store {
@@ -26,9 +27,9 @@ class StagedFile {
   StagedFile& operator=(StagedFile&&) = delete;
 
   /// A file that will be linked into `target`; without any name if possible.
-  static Result<StagedFile> create_for(const Directory& target, const Directory& staging);
+  static Result<StagedFile> create_for(FileSystem& files, const Directory& target, const Directory& staging);
   /// A file with a passing name, so that it can replace another.
-  static Result<StagedFile> create_named(const Directory& staging);
+  static Result<StagedFile> create_named(FileSystem& files, const Directory& staging);
 
   /// Writes all of `data` and syncs it.
   Result<void> write(std::span<const std::byte> data);
@@ -39,14 +40,15 @@ class StagedFile {
   Result<void> rename(const Directory& directory, const std::string& name);
 
  private:
-  StagedFile(Descriptor descriptor, int staging_fd, std::string name);
+  StagedFile(FileSystem& files, Descriptor descriptor, int staging_fd, std::string name);
 
+  FileSystem& files_;
   Descriptor descriptor_;
   int staging_fd_;    ///< of the directory of `name_`
   std::string name_;  ///< the passing one; empty if there is none
 };
 
 /// Removes what crashed writers left in the staging folder.
-void sweep(const Directory& staging);
+void sweep(FileSystem& files, const Directory& staging);
 
 }  // namespace varve::object_store

@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "object_store/bytes.h"
 #include "object_store/probe/checks.h"
 
 namespace varve::object_store {
@@ -32,6 +33,37 @@ Result<std::set<std::string>> listed(TimedStore& patient, const std::string& pre
   std::set<std::string> names;
   for (const ListedObject& object : page->objects) names.insert(object.key);
   return names;
+}
+
+/// What is wrong with listings while others come and go: each must have the names that stay. Nothing: empty.
+Result<std::string> flaw_of_listings_meanwhile(const Trial& trial, std::size_t rounds) {
+  const std::string prefix = trial.scratch.place() + "while-";
+  std::vector<std::string> staying;
+  for (const char* name : {"while-a", "while-m", "while-z"}) {
+    staying.push_back(trial.scratch.key(name));
+    if (auto created = create_fresh(trial.patient, staying.back(), "x"); !created) return created.error();
+  }
+  std::string passing;
+  for (std::size_t i = 0; i < rounds; ++i) {
+    const object_store::Answer<void> created;
+    const object_store::Answer<std::vector<RemoveFailure>> removed;
+    const std::string next = trial.scratch.key(fmt::format("while-{}{:04}", "bny"[i % 3], i));
+    trial.patient.store().put_if_absent(next, copy_bytes("x"), created.done());
+    if (!passing.empty()) trial.patient.store().remove({passing}, removed.done());
+    const auto names = listed(trial.patient, prefix);
+    const auto came = trial.patient.wait(created);
+    if (!passing.empty()) {
+      if (const auto went = trial.patient.wait(removed); !went) return went.error();
+    }
+    if (!came && came.error().code() != Code::already_exists) return came.error();
+    if (!names) return names.error();
+    for (const std::string& name : staying) {
+      if (!names->contains(name))
+        return fmt::format("'{}' was not listed while other names came and went", name);
+    }
+    passing = next;
+  }
+  return std::string();
 }
 
 }  // namespace
@@ -82,8 +114,13 @@ Result<Seen> check_list_after_write(const Trial& trial, std::size_t rounds) {
     // What is listed and can be read was not removed: that is not the listing's fault.
     if (*text == nothing) return Seen{false, fmt::format("'{}' was listed after it had been removed", name)};
   }
-  return Seen{true,
-              fmt::format("{} listings had all that was created, and nothing that was removed", rounds + 1)};
+  const auto flaw = flaw_of_listings_meanwhile(trial, rounds);
+  if (!flaw) return flaw.error();
+  if (!flaw->empty()) return Seen{false, *flaw};
+  return Seen{
+      true, fmt::format("{} listings had all that was created, and nothing that was removed; and {} more all "
+                        "that stayed while other names came and went",
+                        rounds + 1, rounds)};
 }
 
 Result<Seen> check_list_order(const Trial& trial, std::size_t objects) {
