@@ -116,6 +116,7 @@ void Simulation::check_readers_reach_end(std::size_t first, std::size_t last) {
     if (i == last) {
       end_life(actor);
       actor.reader.emplace(std::nullopt);
+      if (const Recorder* trail = recorder(actor.there)) actor.reader->record(*trail, client(i));
       actor.reader->start(truth);
     } else if (!actor.reader || actor.reader->over()) {
       continue;
@@ -146,11 +147,13 @@ void Simulation::check_losses_are_told(std::size_t last) {
   if (known.empty()) return;
   const Seq gone = known[random_.below(known.size())];
   (there ? there_->log : log_).objects.erase(gone);
+  if (const Recorder* trail = recorder(there)) trail->loses(gone);
 
   Actor& actor = actors_[last];
   end_life(actor);
   actor.reader.emplace(std::nullopt);
   actor.reader->note_damage();
+  if (const Recorder* trail = recorder(there)) actor.reader->record(*trail, client(last));
   actor.reader->start(truth);
   collect(last);
   if (!drain(ample_steps) || !actor.reader->over() || actor.reader->error()->code() != Code::corruption) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
   std::uint64_t seeds = 1;
   bool trace = false;
   bool no_shrink = false;
+  std::string record;
   std::vector<std::string> without;
   CLI::App app("Runs Varve's protocol under a simulated store with faults; exits with 1 on a violation.");
   app.add_option("--seed", options.seed, "the first seed");
@@ -71,6 +73,7 @@ int main(int argc, char** argv) {
   app.add_option("--steps", options.steps, "of each run, before faults stop");
   app.add_option("--without", without, "a kind of fault to switch off; may be repeated");
   app.add_flag("--trace", trace, "print every step");
+  app.add_option("--record", record, "write what happens to the logs there, as docs/spec/traces.md says");
   app.add_flag("--no-shrink", no_shrink, "show a failure as it came");
   CLI11_PARSE(app, argc, argv);
   for (const std::string& name : without) {
@@ -81,6 +84,11 @@ int main(int argc, char** argv) {
     }
     options.never |= bit(*fault);
   }
+  std::ofstream lines;
+  if (!record.empty()) lines.open(record);
+  // At once: a broken invariant ends the process.
+  const Recorder recorder([&](const std::string& line) { lines << line << std::endl; });
+  if (!record.empty()) options.recorder = &recorder;
   if (trace) options.trace = [](const std::string& line) { fmt::print("{}\n", line); };
 
   const auto began = std::chrono::steady_clock::now();
@@ -88,10 +96,12 @@ int main(int argc, char** argv) {
   std::signal(SIGABRT, on_abort);
   for (std::uint64_t i = 0; i < seeds; ++i, ++options.seed) {
     prepare_last_words(options, i + 1);
+    if (!record.empty()) lines << fmt::format(R"({{"event":"run","seed":{}}})", options.seed) << std::endl;
     const RunReport report = Simulation(options).run();
     steps += report.step;
     if (!report.violation) continue;
     fmt::print("seed {}, step {}: {}\n", options.seed, report.step, *report.violation);
+    options.recorder = nullptr;
     RunOptions smaller = options;
     if (!no_shrink && !trace) smaller = shrink(options, report);
     fmt::print("again: {}\nafter {} seeds\n", command(smaller), i + 1);

@@ -81,6 +81,7 @@ void Simulation::start_promoter(Actor& actor) {
   writers_born_ += 2;
   actor.promoter.emplace(Promoter::Options{
       .number = writers_born_ - 1, .source_at_hand = seals_source_, .mirror = mirror_options()});
+  if (options_.recorder != nullptr) options_.recorder->opens(writers_born_, protocol::Purpose::retire);
   actor.promoter->start();
 }
 

@@ -53,6 +53,7 @@ void Simulation::send(std::size_t actor, Call call) {
               .actor = actor,
               .life = actors_[actor].life,
               .call = std::move(call)};
+  if (const Recorder* trail = recorder(event.call.there)) trail->sends(client(actor), event.call);
   switch (event.call.request.kind) {
     case Kind::put_checkpoint:
     case Kind::put_object:
@@ -124,10 +125,12 @@ Reply Simulation::apply(const Request& request, bool there) {
         log.unremovable.insert(seq);
       } else if (const auto object = log.objects.find(seq); object != log.objects.end()) {
         removing(seq, object->second);
+        if (const Recorder* trail = recorder(there)) trail->deletion_lands(seq);
       }
     }
   }
   Reply reply = log.answer(request);
+  if (const Recorder* trail = recorder(there)) note_effect(*trail, request, reply);
   if (request.kind == Kind::put_object && !reply.error) {
     if (there_ && !there) there_->original(request.seq, request.body);
     there ? there_->stored(request.seq, request.body) : oracle_.stored(request.seq, request.body);
@@ -137,6 +140,11 @@ Reply Simulation::apply(const Request& request, bool there) {
   if (request.kind == Kind::put_checkpoint && old_checkpoints.size() < 8)
     old_checkpoints.push_back(request.body);
   return reply;
+}
+
+void Simulation::note_effect(const Recorder& trail, const Request& request, const Reply& reply) {
+  if (request.kind == Kind::put_object && !reply.error) trail.object_lands(request.body);
+  if (request.kind == Kind::put_checkpoint) trail.checkpoint_lands(request.body);
 }
 
 void Simulation::arrive(Event event) {
@@ -154,6 +162,8 @@ void Simulation::arrive(Event event) {
     event.moments_left = *fault == Fault::split_list ? 1 : random_.between(1, 4);
     event.moments.push_back(names_from(event));
   }
+  if (const Recorder* trail = recorder(event.call.there); trail && event.life == actors_[event.actor].life)
+    trail->serves(client(event.actor), event.call, event.kind == Event::Kind::list_rest);
   if (!event.reply.bytes.empty()) {
     const bool cut = faults_.strikes(Fault::short_read, random_);
     const bool flipped = faults_.strikes(Fault::bit_flip, random_);
@@ -187,7 +197,10 @@ std::set<Seq> Simulation::names_from(const Event& event) const {
 // A listing that takes its time: each name is reported as of one of several moments.
 void Simulation::list_rest(Event event) {
   event.moments.push_back(names_from(event));
-  if (--event.moments_left == 0) {
+  --event.moments_left;
+  if (const Recorder* trail = recorder(event.call.there); trail && event.life == actors_[event.actor].life)
+    trail->serves(client(event.actor), event.call, event.moments_left > 0);
+  if (event.moments_left == 0) {
     list_together(event);
     event.kind = Event::Kind::answer;
   }
@@ -240,6 +253,8 @@ void Simulation::answer(Event event) {
   Actor& actor = actors_[event.actor];
   if (event.life != actor.life) return;
   const Purpose purpose = event.call.purpose;
+  if (const Recorder* trail = recorder(event.call.there))
+    trail->hears(client(event.actor), event.call, event.reply, event.damaged);
   const bool by_courier = purpose == Purpose::takeover || purpose == Purpose::scan ||
                           purpose == Purpose::locate || purpose == Purpose::read || purpose == Purpose::ask;
   if (by_courier && !is_an_answer(event.reply)) {

@@ -32,6 +32,8 @@ class Promoter {
   [[nodiscard]] bool over() const { return done_ || error_.has_value(); }
   [[nodiscard]] bool done() const { return done_; }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+  /// The writer id's number by which it seals the source.
+  [[nodiscard]] std::uint64_t retiring_number() const { return options_.number + 1; }
   void note_damage() { damaged_ = true; }
   [[nodiscard]] bool damaged() const { return damaged_; }
   /// The destination's end as it was told before: no more than what lies behind it is given up.

@@ -33,6 +33,7 @@ void Reader::read() { ask(Purpose::read, {Request::make(Request::Kind::get_objec
 void Reader::begin(Oracle& oracle) {
   begun_ = false;
   asked_ = oracle.now();
+  if (recorder_ != nullptr) recorder_->looks(recorded_as_);
   ask(Purpose::locate, walk_.start());
 }
 
@@ -56,6 +57,7 @@ void Reader::on_object(const Reply& reply, std::uint64_t now, Oracle& oracle) {
   if (const std::optional<Error> damage = damage_in(reply.bytes, *header)) return fail(*damage, oracle);
   if (header->kind == format::Kind::data && header->end_offset() > walk_.offset()) {
     oracle.delivered(walk_.place().seq, reply.bytes, walk_.offset());
+    if (recorder_ != nullptr) recorder_->delivers(recorded_as_, *header, walk_.offset());
   }
   walk_.pass(*header, *next);
   read();
@@ -63,6 +65,7 @@ void Reader::on_object(const Reply& reply, std::uint64_t now, Oracle& oracle) {
 
 void Reader::doubt(const Error& error, std::uint64_t now, Oracle& oracle) {
   asked_ = oracle.now();
+  if (recorder_ != nullptr) recorder_->looks(recorded_as_);
   ask(Purpose::locate, walk_.doubt(error, now));
   if (walk_.phase() != Phase::asking) after_asking(oracle);
 }
@@ -70,7 +73,10 @@ void Reader::doubt(const Error& error, std::uint64_t now, Oracle& oracle) {
 void Reader::after_asking(Oracle& oracle) {
   if (walk_.phase() == Phase::failed) return on_failure(oracle);
   const bool looked = !begun_ || walk_.looks() != looks_;
-  if (looked && !damaged_) oracle.surveyed(asked_, walk_.state());
+  if (looked && !damaged_) {
+    oracle.surveyed(asked_, walk_.state());
+    if (recorder_ != nullptr) recorder_->sees(recorded_as_, walk_.state());
+  }
   looks_ = walk_.looks();
   begun_ = true;
   if (walk_.phase() == Phase::fetching) read();
@@ -82,7 +88,10 @@ void Reader::on_failure(Oracle& oracle) {
   // It is told where it may go on, and does, as a program would.
   const Offset offset = walk_.offset();
   const Offset resumes = error.valid_range()->begin;
-  if (begun_ && resumes > offset) oracle.told_trimmed(offset);
+  if (begun_ && resumes > offset) {
+    oracle.told_trimmed(offset);
+    if (recorder_ != nullptr) recorder_->is_told(recorded_as_, error.code(), offset);
+  }
   walk_ = protocol::ReaderWalk({.offset = std::min(std::max(resumes, offset), error.valid_range()->end)},
                                options_);
   begin(oracle);
@@ -90,6 +99,7 @@ void Reader::on_failure(Oracle& oracle) {
 
 void Reader::fail(const Error& error, Oracle& oracle) {
   oracle.failed(error, damaged_, "a reader");
+  if (recorder_ != nullptr) recorder_->is_told(recorded_as_, error.code(), walk_.offset());
   error_ = error;
 }
 

@@ -10,6 +10,7 @@
 #include "protocol/reader_walk.h"
 #include "sim/call.h"
 #include "sim/oracle.h"
+#include "sim/recorder.h"
 
 namespace varve::sim {
 
@@ -21,6 +22,11 @@ class Reader {
   explicit Reader(std::optional<Offset> from, bool follow = false)
       : options_{.follow = follow, .poll_ms = 5, .poll_max_ms = 50}, walk_({.offset = from}, options_) {}
 
+  /// Tells it, too, of all that this reader does.
+  void record(const Recorder& recorder, Client as) {
+    recorder_ = &recorder;
+    recorded_as_ = as;
+  }
   void start(Oracle& oracle) { begin(oracle); }
   void on(const Call& call, const protocol::Reply& reply, std::uint64_t now, Oracle& oracle);
   [[nodiscard]] std::vector<Call> take_calls() { return std::exchange(calls_, {}); }
@@ -68,6 +74,8 @@ class Reader {
   bool begun_ = false;
   bool damaged_ = false;
   std::optional<Error> error_;
+  const Recorder* recorder_ = nullptr;
+  Client recorded_as_ = 0;
 };
 
 }  // namespace varve::sim

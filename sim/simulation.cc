@@ -105,6 +105,14 @@ void Simulation::end_life(Actor& actor) {
   actor.judged = false;
 }
 
+Client Simulation::client(std::size_t index) const {
+  constexpr Client others = 1'000'000;  // beyond the writers' numbers
+  const Actor& actor = actors_[index];
+  if (actor.writer) return actor.writer->number();
+  if (actor.promoter) return actor.promoter->retiring_number();
+  return others + actor.life * actors_.size() + index;
+}
+
 void Simulation::act(std::size_t index) {
   if (index == actors_.size()) return disturb_checkpoint();
   Actor& actor = actors_[index];
@@ -125,7 +133,8 @@ void Simulation::open_writer(std::size_t index, const protocol::AppenderOptions&
   actor.writer.emplace(Writer::Options{.number = ++writers_born_,
                                        .window = static_cast<std::uint32_t>(random_.between(1, 4)),
                                        .appender = options,
-                                       .pacing = pacing});
+                                       .pacing = pacing,
+                                       .recorder = recorder(actor.there)});
   actor.writer->open(oracle(actor.there));
 }
 
@@ -185,6 +194,7 @@ void Simulation::act_as_reader(std::size_t index) {
   std::optional<Offset> from;
   if (random_.below(2) == 0) from = random_.below(oracle(actor.there).end_offset() + 1);
   actor.reader.emplace(from, random_.below(2) == 0);
+  if (const Recorder* trail = recorder(actor.there)) actor.reader->record(*trail, client(index));
   actor.reader->start(oracle(actor.there));
 }
 
@@ -208,6 +218,7 @@ void Simulation::disturb_checkpoint() {
     default:
       if (!old_checkpoints.empty()) checkpoint = old_checkpoints[random_.below(old_checkpoints.size())];
   }
+  if (const Recorder* trail = recorder(there)) trail->checkpoint_becomes(checkpoint);
 }
 
 void Simulation::note(const Event& event) {

@@ -26,6 +26,7 @@ struct RunOptions {
   std::uint64_t steps = 500;  ///< of the unsafe phase; five times as many where there is a mirror
   FaultSet never = 0;         ///< faults switched off
   std::function<void(const std::string&)> trace;
+  const Recorder* recorder = nullptr;  ///< is told what happens to the log, in the first store
 };
 
 struct RunReport {
@@ -98,6 +99,8 @@ class Simulation {
   void send_write(Event event);
   void send_read(Event event);
   void collect(std::size_t actor);
+  static void note_effect(const Recorder& trail, const protocol::Request& request,
+                          const protocol::Reply& reply);
   protocol::Reply apply(const protocol::Request& request, bool there);
   void arrive(Event event);
   [[nodiscard]] std::optional<Fault> listing_fault();
@@ -116,6 +119,9 @@ class Simulation {
   void open_writer(std::size_t actor, const protocol::AppenderOptions& options,
                    const protocol::Pacing& pacing = protocol::Pacing(0, 1, 0));
   void end_life(Actor& actor);
+  /// As the recorder knows it.
+  [[nodiscard]] Client client(std::size_t actor) const;
+  [[nodiscard]] const Recorder* recorder(bool there) const { return there ? nullptr : options_.recorder; }
 
   // Mirror and promotion. --------------------------------------------------------------------------
   void prepare_mirror();

@@ -23,6 +23,7 @@ Now at(std::uint64_t now_ms) { return {.ms = now_ms, .unix_ms = 1}; }
 Writer::Writer(Options options) : options_(std::move(options)) {}
 
 void Writer::open(Oracle& /*oracle*/) {
+  if (options_.recorder != nullptr) options_.recorder->opens(options_.number, protocol::Purpose::write);
   takeover_.emplace(protocol::Claimant{.writer_id = protocol::test_id(options_.number),
                                        .new_log_id = protocol::test_id(1'000'000 + options_.number),
                                        .new_window = options_.window,
@@ -66,6 +67,8 @@ void Writer::on_takeover(const Reply& reply, std::uint64_t now_ms, Oracle& oracl
   takeover_.reset();
   if (!ownership) {
     oracle.failed(ownership.error(), damaged_, "an opener");
+    if (options_.recorder != nullptr)
+      options_.recorder->is_told(options_.number, ownership.error().code(), 0);
     over_ = true;
     return;
   }
@@ -76,6 +79,8 @@ void Writer::own(const protocol::Ownership& ownership, std::uint64_t now_ms) {
   core_.emplace(ownership,
                 protocol::WriterCoreOptions{.appender = options_.appender, .pacing = options_.pacing},
                 at(now_ms));
+  if (options_.recorder != nullptr) options_.recorder->owns(options_.number, ownership);
+  noted_start_ = ownership.seal.start_offset;
   newest_ = ownership.seal;
   next_acknowledged_ = ownership.next.seq;
 }
@@ -106,8 +111,9 @@ void Writer::flush(std::uint64_t now_ms, Oracle& oracle) {
 
 void Writer::trim(Offset before, std::uint64_t deadline_ms, std::uint64_t now_ms, Oracle& oracle) {
   scan_begun_ = oracle.now();
-  scan_judged_ = false;
+  scan_ended_at_.reset();
   oracle.trim_wished(before);
+  if (options_.recorder != nullptr && !trimming()) options_.recorder->looks(options_.number);
   core_->trim({.number = 1, .before = before, .deadline_ms = deadline_ms}, at(now_ms));
   drive(now_ms, oracle);
 }
@@ -115,7 +121,6 @@ void Writer::trim(Offset before, std::uint64_t deadline_ms, std::uint64_t now_ms
 void Writer::close(std::uint64_t deadline_ms, std::uint64_t now_ms, Oracle& oracle) {
   // As an intake does that is stopped: what was collected becomes a batch.
   if (open_records_ > 0) closed_batches_.push_back(std::exchange(open_records_, 0));
-  close_by_ms_ = deadline_ms;
   core_->close(deadline_ms, at(now_ms));
   drive(now_ms, oracle);
 }
@@ -126,6 +131,7 @@ std::optional<Oracle::Moment> Writer::survey_begun() const {
 }
 
 void Writer::submit(std::uint32_t records, bool closing, std::uint64_t now_ms) {
+  note_trim();
   newest_ = core_->submit(protocol::test_batch(records, closing), at(now_ms));
   flights_.emplace(newest_.seq, newest_);
 }
@@ -134,6 +140,7 @@ void Writer::submit(std::uint32_t records, bool closing, std::uint64_t now_ms) {
 void Writer::drive(std::uint64_t now_ms, Oracle& oracle) {
   if (!core_ || over_) return;
   core_->tick(at(now_ms));
+  judge_scan(oracle);
   for (NextStep next = core_->next(supply(), at(now_ms)); next.kind != NextStep::Kind::wait;
        next = core_->next(supply(), at(now_ms))) {
     if (next.kind == NextStep::Kind::close_batch) {
@@ -145,12 +152,31 @@ void Writer::drive(std::uint64_t now_ms, Oracle& oracle) {
       submit(0, next.closing, now_ms);
     }
   }
+  note_trim();
   for (const WriterCommand& command : core_->take_commands()) carry_out(command, oracle);
   for (auto& [ticket, request] : core_->take_requests(at(now_ms)))
     calls_.push_back({Purpose::trim, std::move(request), ticket});
   check(now_ms, oracle);
   if (core_->ending()) return end(oracle);
   over_ = core_->finished(supply().drained, at(now_ms));
+  if (over_ && options_.recorder != nullptr) options_.recorder->closes(options_.number);
+}
+
+// Of a trim.
+void Writer::judge_scan(Oracle& oracle) {
+  const auto& trim = core_->trim();
+  if (!trim || !trim->scanned() || scan_ended_at_) return;
+  scan_ended_at_ = trim->scanned()->tail.seq;
+  if (damaged_) return;
+  oracle.surveyed(scan_begun_, *trim->scanned());
+  if (options_.recorder != nullptr) options_.recorder->sees(options_.number, *trim->scanned());
+}
+
+void Writer::note_trim() {
+  const Offset start = core_->appender().start_offset();
+  if (options_.recorder == nullptr || start == noted_start_) return;
+  noted_start_ = start;
+  options_.recorder->trims(options_.number, start, scan_ended_at_.value_or(0));
 }
 
 void Writer::carry_out(const WriterCommand& command, Oracle& oracle) {
@@ -167,6 +193,8 @@ void Writer::carry_out(const WriterCommand& command, Oracle& oracle) {
     case WriterCommand::Kind::acknowledge:
       if (command.seq != next_acknowledged_++) oracle.violated("acknowledgements are out of order");
       oracle.acknowledged(flights_.at(command.seq));
+      if (options_.recorder != nullptr)
+        options_.recorder->acknowledges(options_.number, flights_.at(command.seq));
       flights_.erase(command.seq);
       break;
     case WriterCommand::Kind::checkpoint: {
@@ -186,10 +214,6 @@ void Writer::check(std::uint64_t now_ms, Oracle& oracle) {
   if (options_.appender.uploads_max != 0 && appender.uploading() > options_.appender.uploads_max)
     oracle.violated("more is uploaded at once than was asked for");
   if (const auto& trim = core_->trim()) {
-    if (trim->scanned() && !scan_judged_ && !damaged_) {
-      scan_judged_ = true;
-      oracle.surveyed(scan_begun_, *trim->scanned());
-    }
     const std::uint64_t deadline_ms = trim->order().deadline_ms;
     if (deadline_ms != 0 && now_ms > deadline_ms + 1) oracle.violated("a trim outlives its deadline");
   }
@@ -197,13 +221,18 @@ void Writer::check(std::uint64_t now_ms, Oracle& oracle) {
     const bool told =
         !result && result.error().code() != Code::timed_out && result.error().code() != Code::closed;
     if (told && !core_->ending()) oracle.failed(result.error(), damaged_, "a trimmer");
+    if (told && options_.recorder != nullptr)
+      options_.recorder->is_told(options_.number, result.error().code(), 0);
   }
 }
 
 void Writer::end(Oracle& oracle) {
   over_ = true;
   oracle.failed(*core_->ending(), damaged_, "a writer");
-  for (const auto& [seq, header] : flights_) oracle.ended(header, core_->fate_of(seq).outcome());
+  Recorder::Fates fates;
+  for (const auto& [seq, header] : flights_) fates.emplace_back(header, core_->fate_of(seq).outcome());
+  for (const auto& [header, outcome] : fates) oracle.ended(header, outcome);
+  if (options_.recorder != nullptr) options_.recorder->ends(options_.number, core_->ending()->code(), fates);
 }
 
 void Writer::tick(std::uint64_t now_ms, Oracle& oracle) {

@@ -12,6 +12,7 @@
 #include "protocol/writer_core.h"
 #include "sim/call.h"
 #include "sim/oracle.h"
+#include "sim/recorder.h"
 
 namespace varve::sim {
 
@@ -22,6 +23,7 @@ class Writer {
     std::uint32_t window = 2;  ///< of the log, should it create it
     protocol::AppenderOptions appender;
     protocol::Pacing pacing = protocol::Pacing(0, 1, 0);
+    const Recorder* recorder = nullptr;  ///< is told of all it does
   };
 
   explicit Writer(Options options);
@@ -81,7 +83,9 @@ class Writer {
   void drive(std::uint64_t now_ms, Oracle& oracle);
   void carry_out(const protocol::WriterCommand& command, Oracle& oracle);
   void check(std::uint64_t now_ms, Oracle& oracle);
+  void judge_scan(Oracle& oracle);
   void end(Oracle& oracle);
+  void note_trim();
 
   Options options_;
   std::vector<Call> calls_;
@@ -95,10 +99,10 @@ class Writer {
   Seq next_acknowledged_ = 0;
   bool damaged_ = false;
   bool over_ = false;
-  std::uint64_t close_by_ms_ = 0;
+  Offset noted_start_ = 0;  // what the recorder knows of trims
 
   Oracle::Moment scan_begun_;
-  bool scan_judged_ = false;
+  std::optional<Seq> scan_ended_at_;
 };
 
 }  // namespace varve::sim

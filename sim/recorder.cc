@@ -1,0 +1,228 @@
+#include "sim/recorder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "format/checkpoint.h"
+#include "format/seal.h"
+
+namespace varve::sim {
+
+using format::Header;
+using protocol::Reply;
+using protocol::Request;
+using Kind = Request::Kind;
+
+namespace {
+
+std::string flags_of(std::uint32_t flags) {
+  namespace flag = format::flag;
+  std::vector<std::string_view> names;
+  if ((flags & flag::closing) != 0) names.emplace_back("\"Closing\"");
+  if ((flags & flag::ahead) != 0) names.emplace_back("\"Ahead\"");
+  if ((flags & flag::fences_nobody) != 0) names.emplace_back("\"FencesNobody\"");
+  if ((flags & flag::retired) != 0) names.emplace_back("\"Retired\"");
+  if ((flags & flag::promoted) != 0) names.emplace_back("\"Promoted\"");
+  return fmt::format("[{}]", fmt::join(names, ","));
+}
+
+// Hashes have 64 bits, more than a JSON number holds.
+std::string hash_text(std::uint64_t hash) { return fmt::format("\"{:016x}\"", hash); }
+std::string hash_text(const Header& object) { return hash_text(hash_of(object)); }
+
+std::uint64_t number_of(const format::Id& writer) {
+  std::uint64_t number = 0;
+  for (std::size_t i = sizeof(number); i-- > 0;) number = number << 8 | writer.bytes.at(i);
+  return number;
+}
+
+std::string history_text(const format::EpochHistory& history) {
+  std::vector<std::string> entries;
+  entries.reserve(history.size());
+  for (const format::EpochEntry& entry : history)
+    entries.push_back(fmt::format("[{},{},{}]", entry.seal, entry.first_offset, flags_of(entry.flags)));
+  return fmt::format("[{}]", fmt::join(entries, ","));
+}
+
+std::string object_text(const std::vector<std::byte>& bytes) {
+  const Result<Header> header = format::decode_header(bytes);
+  if (!header) return R"("unreadable")";
+  const Header& o = *header;
+  std::string history = "[]";
+  if (o.kind == format::Kind::seal) {
+    if (const auto seal = format::decode_seal(bytes, o)) history = history_text(seal->history);
+  }
+  return fmt::format(
+      R"({{"id":{},"kind":"{}","window":{},"seq":{},"epoch":{},"writer":{},"first":{},"records":{},"link":{},)"
+      R"("flags":{},"start":{},"lowest":{},"anchor":{},"durable":{},"durableOffset":{},"history":{}}})",
+      hash_text(o), o.kind == format::Kind::seal ? "Seal" : "Data", o.window, o.seq, o.epoch,
+      number_of(o.writer_id), o.first_offset, o.record_count, hash_text(o.previous_hash), flags_of(o.flags),
+      o.start_offset, o.lowest_live, o.anchor, o.durable_seq, o.durable_offset, history);
+}
+
+std::string checkpoint_text(const std::vector<std::byte>& bytes) {
+  const auto checkpoint = format::decode_checkpoint(bytes);
+  if (!checkpoint) return R"("unreadable")";
+  return fmt::format(R"({{"anchor":{},"history":{},"mirror":{}}})", checkpoint->anchor,
+                     history_text(checkpoint->history), checkpoint->mirror.has_value());
+}
+
+std::string_view name_of(Call::Purpose purpose) {
+  switch (purpose) {
+    case Call::Purpose::takeover:
+      return "takeover";
+    case Call::Purpose::put:
+      return "put";
+    case Call::Purpose::look:
+      return "look";
+    case Call::Purpose::checkpoint:
+      return "checkpoint";
+    case Call::Purpose::sweep:
+      return "sweep";
+    case Call::Purpose::trim:
+      return "trim";
+    default:
+      return "reading";
+  }
+}
+
+std::string_view name_of(Kind kind) {
+  switch (kind) {
+    case Kind::get_checkpoint:
+      return "get checkpoint";
+    case Kind::put_checkpoint:
+      return "put checkpoint";
+    case Kind::list:
+      return "list";
+    case Kind::get_header:
+      return "get header";
+    case Kind::get_object:
+      return "get object";
+    case Kind::put_object:
+      return "put object";
+    case Kind::remove:
+      return "remove";
+    case Kind::get_promotion:
+    case Kind::put_promotion:
+    case Kind::list_promotions:
+      return "promotion";
+  }
+  return "unknown";
+}
+
+std::string call_text(const Call& call) {
+  return fmt::format(R"("for":"{}","what":"{}","seq":{})", name_of(call.purpose), name_of(call.request.kind),
+                     call.request.seq);
+}
+
+std::string_view answer_of(const Reply& reply, bool damaged) {
+  if (damaged) return "damaged";
+  if (!reply.error) return "done";
+  switch (reply.error->code()) {
+    case Code::already_exists:
+      return "exists";
+    case Code::not_found:
+      return "absent";
+    default:
+      return reply.error->outcome() == WriteOutcome::not_written ? "refused" : "unknown";
+  }
+}
+
+}  // namespace
+
+void Recorder::event(std::string_view name, Client by, const std::string& fields) const {
+  line_(fmt::format(R"({{"event":"{}","by":{}{}{}}})", name, by, fields.empty() ? "" : ",", fields));
+}
+
+void Recorder::sends(Client by, const Call& call) const {
+  const Request& request = call.request;
+  std::string fields = call_text(call);
+  if (request.kind == Kind::put_object) fields += R"(,"object":)" + object_text(request.body);
+  if (request.kind == Kind::put_checkpoint) fields += R"(,"checkpoint":)" + checkpoint_text(request.body);
+  if (request.kind == Kind::remove) fields += fmt::format(R"(,"seqs":[{}])", fmt::join(request.seqs, ","));
+  event("sends", by, fields);
+}
+
+void Recorder::serves(Client by, const Call& call, bool more) const {
+  event("serves", by, call_text(call) + fmt::format(R"(,"more":{})", more));
+}
+
+void Recorder::hears(Client by, const Call& call, const Reply& reply, bool damaged) const {
+  std::string fields = call_text(call) + fmt::format(R"(,"says":"{}")", answer_of(reply, damaged));
+  const bool reads = reply.kind == Kind::get_header || reply.kind == Kind::get_object;
+  if (const auto header = format::decode_header(reply.bytes); reads && !reply.error && header)
+    fields += R"(,"found":)" + hash_text(*header);
+  event("hears", by, fields);
+}
+
+void Recorder::object_lands(const std::vector<std::byte>& object) const {
+  const Result<Header> header = format::decode_header(object);
+  line_(fmt::format(R"({{"event":"object lands","id":{}}})", header ? hash_text(*header) : "\"\""));
+}
+
+void Recorder::checkpoint_lands(const std::vector<std::byte>& checkpoint) const {
+  line_(R"({"event":"checkpoint lands","checkpoint":)" + checkpoint_text(checkpoint) + "}");
+}
+
+void Recorder::deletion_lands(Seq seq) const {
+  line_(fmt::format(R"({{"event":"deletion lands","seq":{}}})", seq));
+}
+
+void Recorder::checkpoint_becomes(const std::optional<std::vector<std::byte>>& checkpoint) const {
+  line_(R"({"event":"checkpoint becomes","checkpoint":)" +
+        (checkpoint ? checkpoint_text(*checkpoint) : R"("none")") + "}");
+}
+
+void Recorder::loses(Seq seq) const { line_(fmt::format(R"({{"event":"loses","seq":{}}})", seq)); }
+
+void Recorder::opens(Client by, protocol::Purpose purpose) const {
+  const char* name = purpose == protocol::Purpose::write    ? "Write"
+                     : purpose == protocol::Purpose::retire ? "Retire"
+                                                            : "Promote";
+  event("opens", by, fmt::format(R"("purpose":"{}")", name));
+}
+
+void Recorder::owns(Client by, const protocol::Ownership& ownership) const {
+  event("owns", by,
+        fmt::format(R"("seal":{},"next":{},"offset":{},"history":{})", hash_text(ownership.seal),
+                    ownership.next.seq, ownership.next.offset, history_text(ownership.history)));
+}
+
+void Recorder::trims(Client by, Offset before, Seq ended) const {
+  event("trims", by, fmt::format(R"("before":{},"ended":{})", before, ended));
+}
+
+void Recorder::acknowledges(Client by, const Header& object) const {
+  event("acknowledges", by, fmt::format(R"("id":{})", hash_text(object)));
+}
+
+void Recorder::ends(Client by, Code why, const Fates& fates) const {
+  std::vector<std::string> told;
+  told.reserve(fates.size());
+  for (const auto& [object, outcome] : fates)
+    told.push_back(fmt::format(R"([{},"{}"])", hash_text(object), to_string(outcome)));
+  event("ends", by, fmt::format(R"("why":"{}","fates":[{}])", to_string(why), fmt::join(told, ",")));
+}
+
+void Recorder::closes(Client by) const { event("closes", by, ""); }
+
+void Recorder::is_told(Client by, Code why, Offset at) const {
+  event("is told", by, fmt::format(R"("why":"{}","at":{})", to_string(why), at));
+}
+
+void Recorder::looks(Client by) const { event("looks", by, ""); }
+
+void Recorder::sees(Client by, const protocol::LogState& state) const {
+  if (!state.exists) return event("sees", by, R"("nothing":true)");
+  event(
+      "sees", by,
+      fmt::format(R"("nothing":false,"tail":{},"offset":{},"newest":{},"start":{},"lowest":{},"history":{})",
+                  state.tail.seq, state.tail.offset, hash_text(state.newest), state.start_offset(),
+                  state.lowest_live(), history_text(state.history)));
+}
+
+void Recorder::delivers(Client by, const Header& object, Offset from) const {
+  event("delivers", by, fmt::format(R"("id":{},"from":{})", hash_text(object), from));
+}
+
+}  // namespace varve::sim
