@@ -6,8 +6,8 @@ JOBS ?= $(shell nproc)
 # What `make test` and `make check` run, in this order; each is a target of its own. The quick ones come first. How many
 # minutes each may take: CONTRIBUTING.md.
 TEST_STAGES := check-style check-format test-release
-CHECK_STAGES := check-symbols check-headers check-install check-spec check-tidy check-mutants test-fuzz test-asan \
-  test-tsan
+CHECK_STAGES := check-symbols check-headers check-install check-spec check-traces check-tidy check-mutants test-fuzz \
+  test-asan test-tsan
 
 SOURCES = $(shell find $(wildcard include src bench cli fuzz sim tests testing) -name '*.h' -o -name '*.cc')
 
@@ -91,6 +91,13 @@ check-mutants:  ## is each bug that is planted on purpose found by its test? (do
 check-spec:  ## is the specification in docs/spec true, reached and able to find its mutants? (docs/spec/README.md)
 	@command -v npm >/dev/null || tools/install-packages spec
 	@tools/check-spec
+
+.PHONY: check-traces
+check-traces:  ## does the specification accept what the program does, and refuse mutants? (docs/spec/traces.md)
+	@command -v npm >/dev/null || tools/install-packages spec
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target varve_sim varve_sim_mutated
+	@tools/check-traces
 
 .PHONY: check-style
 check-style:  ## our own rules: names, layers, file sizes, links in the docs (tools/check-style)
