@@ -43,6 +43,7 @@ void Mirror::begin() {
   view_ = resume->source;
   target_ = view_.tail.seq;
   stage_ = Stage::room;
+  if (recorder_ != nullptr) recorder_->copies_from(recorded_as_, resume->start);
   mirroring_.emplace(resume->start, options_.mirroring);
 }
 
@@ -146,6 +147,7 @@ void Mirror::offer(std::uint64_t now_ms) {
   stage_ = Stage::room;
   doubts_ = 0;
   if (const auto offered = mirroring_->offer(header, now_ms); !offered) return fail(offered.error());
+  if (recorder_ != nullptr) recorder_->takes(recorded_as_, header);
 }
 
 void Mirror::doubt(Error what) {
@@ -229,6 +231,9 @@ void Mirror::carry_out() {
   sweep();
 }
 
-void Mirror::fail(Error error) { error_ = std::move(error); }
+void Mirror::fail(Error error) {
+  error_ = std::move(error);
+  if (recorder_ != nullptr) recorder_->copies_no_more(recorded_as_);
+}
 
 }  // namespace varve::sim

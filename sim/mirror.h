@@ -14,6 +14,7 @@
 #include "protocol/recovery_scan.h"
 #include "protocol/sweep.h"
 #include "sim/call.h"
+#include "sim/recorder.h"
 
 namespace varve::sim {
 
@@ -26,6 +27,11 @@ class Mirror {
   };
   explicit Mirror(Options options) : options_(options) {}
 
+  /// Tells it, too, of all that this mirror does.
+  void record(const Recorder& recorder, Client as) {
+    recorder_ = &recorder;
+    recorded_as_ = as;
+  }
   void start();
   void on(const Call& call, const protocol::Reply& reply, std::uint64_t now_ms);
   void tick(std::uint64_t now_ms);
@@ -88,6 +94,8 @@ class Mirror {
   bool waits_ = false;
   bool damaged_ = false;
   std::optional<Error> error_;
+  const Recorder* recorder_ = nullptr;
+  Client recorded_as_ = 0;
 };
 
 }  // namespace varve::sim

@@ -72,6 +72,7 @@ void Simulation::start_mirror(Actor& actor) {
   end_life(actor);
   actor.vague = !was_known_;
   actor.mirror.emplace(mirror_options());
+  if (options_.recorder != nullptr) actor.mirror->record(*options_.recorder, client(mirror_at));
   actor.mirror->start();
 }
 
@@ -81,7 +82,10 @@ void Simulation::start_promoter(Actor& actor) {
   writers_born_ += 2;
   actor.promoter.emplace(Promoter::Options{
       .number = writers_born_ - 1, .source_at_hand = seals_source_, .mirror = mirror_options()});
-  if (options_.recorder != nullptr) options_.recorder->opens(writers_born_, protocol::Purpose::retire);
+  if (options_.recorder != nullptr) {
+    options_.recorder->opens(writers_born_, protocol::Purpose::retire);
+    actor.promoter->record(*options_.recorder);
+  }
   actor.promoter->start();
 }
 

@@ -53,7 +53,7 @@ void Simulation::send(std::size_t actor, Call call) {
               .actor = actor,
               .life = actors_[actor].life,
               .call = std::move(call)};
-  if (const Recorder* trail = recorder(event.call.there)) trail->sends(client(actor), event.call);
+  if (const Recorder* trail = wire_recorder(event.call.there)) trail->sends(client(actor), event.call);
   switch (event.call.request.kind) {
     case Kind::put_checkpoint:
     case Kind::put_object:
@@ -125,15 +125,17 @@ Reply Simulation::apply(const Request& request, bool there) {
         log.unremovable.insert(seq);
       } else if (const auto object = log.objects.find(seq); object != log.objects.end()) {
         removing(seq, object->second);
-        if (const Recorder* trail = recorder(there)) trail->deletion_lands(seq);
+        if (const Recorder* trail = wire_recorder(there)) trail->deletion_lands(seq, there);
       }
     }
   }
   Reply reply = log.answer(request);
-  if (const Recorder* trail = recorder(there)) note_effect(*trail, request, reply);
+  if (const Recorder* trail = wire_recorder(there)) note_effect(*trail, request, reply, there);
   if (request.kind == Kind::put_object && !reply.error) {
     if (there_ && !there) there_->original(request.seq, request.body);
+    const bool was_promoted = there && there_->promoted();
     there ? there_->stored(request.seq, request.body) : oracle_.stored(request.seq, request.body);
+    if (there && !was_promoted && there_->promoted() && options_.recorder) options_.recorder->is_promoted();
   }
   if (there && request.kind == Kind::put_checkpoint) there_->checkpointed(request.body);
   auto& old_checkpoints = there ? there_->old_checkpoints : old_checkpoints_;
@@ -142,9 +144,13 @@ Reply Simulation::apply(const Request& request, bool there) {
   return reply;
 }
 
-void Simulation::note_effect(const Recorder& trail, const Request& request, const Reply& reply) {
-  if (request.kind == Kind::put_object && !reply.error) trail.object_lands(request.body);
-  if (request.kind == Kind::put_checkpoint) trail.checkpoint_lands(request.body);
+const Recorder* Simulation::wire_recorder(bool there) const {
+  return there && there_->promoted() ? nullptr : options_.recorder;
+}
+
+void Simulation::note_effect(const Recorder& trail, const Request& request, const Reply& reply, bool there) {
+  if (request.kind == Kind::put_object && !reply.error) trail.object_lands(request.body, there);
+  if (request.kind == Kind::put_checkpoint) trail.checkpoint_lands(request.body, there);
 }
 
 void Simulation::arrive(Event event) {
@@ -162,7 +168,7 @@ void Simulation::arrive(Event event) {
     event.moments_left = *fault == Fault::split_list ? 1 : random_.between(1, 4);
     event.moments.push_back(names_from(event));
   }
-  if (const Recorder* trail = recorder(event.call.there); trail && event.life == actors_[event.actor].life)
+  if (const Recorder* trail = wire_recorder(event.call.there); trail && event.life == actors_[event.actor].life)
     trail->serves(client(event.actor), event.call, event.kind == Event::Kind::list_rest);
   if (!event.reply.bytes.empty()) {
     const bool cut = faults_.strikes(Fault::short_read, random_);
@@ -198,7 +204,7 @@ std::set<Seq> Simulation::names_from(const Event& event) const {
 void Simulation::list_rest(Event event) {
   event.moments.push_back(names_from(event));
   --event.moments_left;
-  if (const Recorder* trail = recorder(event.call.there); trail && event.life == actors_[event.actor].life)
+  if (const Recorder* trail = wire_recorder(event.call.there); trail && event.life == actors_[event.actor].life)
     trail->serves(client(event.actor), event.call, event.moments_left > 0);
   if (event.moments_left == 0) {
     list_together(event);
@@ -253,7 +259,7 @@ void Simulation::answer(Event event) {
   Actor& actor = actors_[event.actor];
   if (event.life != actor.life) return;
   const Purpose purpose = event.call.purpose;
-  if (const Recorder* trail = recorder(event.call.there))
+  if (const Recorder* trail = wire_recorder(event.call.there))
     trail->hears(client(event.actor), event.call, event.reply, event.damaged);
   const bool by_courier = purpose == Purpose::takeover || purpose == Purpose::scan ||
                           purpose == Purpose::locate || purpose == Purpose::read || purpose == Purpose::ask;

@@ -28,6 +28,7 @@ void Promoter::ask(protocol::SidedRequests requests) {
         {Call::Purpose::takeover, std::move(one.request), 0, one.side == protocol::Side::destination});
   if (promotion_->wants_copies() && !mirror_) {
     mirror_.emplace(options_.mirror);
+    if (recorder_ != nullptr) mirror_->record(*recorder_, retiring_number());
     mirror_->start();
   }
   if (promotion_->done()) ended();

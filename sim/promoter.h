@@ -32,6 +32,7 @@ class Promoter {
   [[nodiscard]] bool over() const { return done_ || error_.has_value(); }
   [[nodiscard]] bool done() const { return done_; }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+  void record(const Recorder& recorder) { recorder_ = &recorder; }
   /// The writer id's number by which it seals the source.
   [[nodiscard]] std::uint64_t retiring_number() const { return options_.number + 1; }
   void note_damage() { damaged_ = true; }
@@ -57,6 +58,7 @@ class Promoter {
   bool done_ = false;
   bool damaged_ = false;
   std::optional<Error> error_;
+  const Recorder* recorder_ = nullptr;
 };
 
 }  // namespace varve::sim

@@ -60,11 +60,17 @@ std::string object_text(const std::vector<std::byte>& bytes) {
       o.start_offset, o.lowest_live, o.anchor, o.durable_seq, o.durable_offset, history);
 }
 
+std::string mirror_text(const format::MirrorState& state) {
+  return fmt::format(R"({{"begins":{},"beginsOffset":{},"keeps":{},"copied":{}}})", state.begins_seq,
+                     state.begins_offset, state.keeps, state.copied_offset);
+}
+
 std::string checkpoint_text(const std::vector<std::byte>& bytes) {
   const auto checkpoint = format::decode_checkpoint(bytes);
   if (!checkpoint) return R"("unreadable")";
-  return fmt::format(R"({{"anchor":{},"history":{},"mirror":{}}})", checkpoint->anchor,
-                     history_text(checkpoint->history), checkpoint->mirror.has_value());
+  const auto& mirror = checkpoint->mirror;
+  return fmt::format(R"({{"anchor":{},"history":{},"mirror":[{}]}})", checkpoint->anchor,
+                     history_text(checkpoint->history), mirror ? mirror_text(*mirror) : "");
 }
 
 std::string_view name_of(Call::Purpose purpose) {
@@ -110,9 +116,11 @@ std::string_view name_of(Kind kind) {
   return "unknown";
 }
 
+std::string_view where(bool there) { return there ? R"(,"there":true)" : ""; }
+
 std::string call_text(const Call& call) {
-  return fmt::format(R"("for":"{}","what":"{}","seq":{})", name_of(call.purpose), name_of(call.request.kind),
-                     call.request.seq);
+  return fmt::format(R"("for":"{}","what":"{}","seq":{}{})", name_of(call.purpose),
+                     name_of(call.request.kind), call.request.seq, where(call.there));
 }
 
 std::string_view answer_of(const Reply& reply, bool damaged) {
@@ -155,22 +163,24 @@ void Recorder::hears(Client by, const Call& call, const Reply& reply, bool damag
   event("hears", by, fields);
 }
 
-void Recorder::object_lands(const std::vector<std::byte>& object) const {
+void Recorder::object_lands(const std::vector<std::byte>& object, bool there) const {
   const Result<Header> header = format::decode_header(object);
-  line_(fmt::format(R"({{"event":"object lands","id":{}}})", header ? hash_text(*header) : "\"\""));
+  line_(fmt::format(R"({{"event":"object lands","id":{}{}}})", header ? hash_text(*header) : "\"\"",
+                    where(there)));
 }
 
-void Recorder::checkpoint_lands(const std::vector<std::byte>& checkpoint) const {
-  line_(R"({"event":"checkpoint lands","checkpoint":)" + checkpoint_text(checkpoint) + "}");
+void Recorder::checkpoint_lands(const std::vector<std::byte>& checkpoint, bool there) const {
+  line_(fmt::format(R"({{"event":"checkpoint lands","checkpoint":{}{}}})", checkpoint_text(checkpoint),
+                    where(there)));
 }
 
-void Recorder::deletion_lands(Seq seq) const {
-  line_(fmt::format(R"({{"event":"deletion lands","seq":{}}})", seq));
+void Recorder::deletion_lands(Seq seq, bool there) const {
+  line_(fmt::format(R"({{"event":"deletion lands","seq":{}{}}})", seq, where(there)));
 }
 
-void Recorder::checkpoint_becomes(const std::optional<std::vector<std::byte>>& checkpoint) const {
-  line_(R"({"event":"checkpoint becomes","checkpoint":)" +
-        (checkpoint ? checkpoint_text(*checkpoint) : R"("none")") + "}");
+void Recorder::checkpoint_becomes(const std::optional<std::vector<std::byte>>& checkpoint, bool there) const {
+  line_(fmt::format(R"({{"event":"checkpoint becomes","checkpoint":{}{}}})",
+                    checkpoint ? checkpoint_text(*checkpoint) : R"("none")", where(there)));
 }
 
 void Recorder::loses(Seq seq) const { line_(fmt::format(R"({{"event":"loses","seq":{}}})", seq)); }
@@ -224,5 +234,24 @@ void Recorder::sees(Client by, const protocol::LogState& state) const {
 void Recorder::delivers(Client by, const Header& object, Offset from) const {
   event("delivers", by, fmt::format(R"("id":{},"from":{})", hash_text(object), from));
 }
+
+void Recorder::copies_from(Client by, const protocol::MirroringStart& start) const {
+  const protocol::Position& next = start.next;
+  event("copies from", by,
+        fmt::format(
+            R"("seq":{},"epoch":{},"offset":{},"link":{},"owned":{},"anchor":{},"said":{},"lowest":{},)"
+            R"("history":{},"mirror":{})",
+            next.seq, next.epoch, next.offset, hash_text(next.linked ? next.previous_hash : 0), next.owned,
+            start.anchor ? static_cast<std::int64_t>(*start.anchor) : -1, start.anchor_is_said,
+            start.lowest_live, history_text(start.history), mirror_text(start.state)));
+}
+
+void Recorder::takes(Client by, const Header& object) const {
+  event("takes", by, fmt::format(R"("id":{})", hash_text(object)));
+}
+
+void Recorder::copies_no_more(Client by) const { event("copies no more", by, ""); }
+
+void Recorder::is_promoted() const { line_(R"({"event":"is promoted"})"); }
 
 }  // namespace varve::sim

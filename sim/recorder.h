@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "format/header.h"
+#include "protocol/mirroring.h"
 #include "protocol/recovery_scan.h"
 #include "protocol/takeover.h"
 #include "sim/call.h"
@@ -35,11 +36,13 @@ class Recorder {
 
   // In the store. ------------------------------------------------------------------------------------
 
-  void object_lands(const std::vector<std::byte>& object) const;
-  void checkpoint_lands(const std::vector<std::byte>& checkpoint) const;
-  void deletion_lands(Seq seq) const;
+  // `there`: in the store that is mirrored to.
+
+  void object_lands(const std::vector<std::byte>& object, bool there) const;
+  void checkpoint_lands(const std::vector<std::byte>& checkpoint, bool there) const;
+  void deletion_lands(Seq seq, bool there) const;
   /// A fault: the checkpoint is gone, garbled, or an older one again.
-  void checkpoint_becomes(const std::optional<std::vector<std::byte>>& checkpoint) const;
+  void checkpoint_becomes(const std::optional<std::vector<std::byte>>& checkpoint, bool there) const;
   /// A fault: an object is gone though nobody deleted it.
   void loses(Seq seq) const;
 
@@ -60,6 +63,15 @@ class Recorder {
   void looks(Client by) const;
   void sees(Client by, const protocol::LogState& state) const;
   void delivers(Client by, const format::Header& object, Offset from) const;
+
+  // Of mirrors. --------------------------------------------------------------------------------------
+
+  void copies_from(Client by, const protocol::MirroringStart& start) const;
+  /// It copies this object next, which is on the source's chain for certain.
+  void takes(Client by, const format::Header& object) const;
+  void copies_no_more(Client by) const;
+  /// A promotion's seal has made a log of the mirror. What happens there from now on is not written down.
+  void is_promoted() const;
 
  private:
   void event(std::string_view name, Client by, const std::string& fields) const;

@@ -218,7 +218,7 @@ void Simulation::disturb_checkpoint() {
     default:
       if (!old_checkpoints.empty()) checkpoint = old_checkpoints[random_.below(old_checkpoints.size())];
   }
-  if (const Recorder* trail = recorder(there)) trail->checkpoint_becomes(checkpoint);
+  if (const Recorder* trail = wire_recorder(there)) trail->checkpoint_becomes(checkpoint, there);
 }
 
 void Simulation::note(const Event& event) {

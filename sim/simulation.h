@@ -100,7 +100,7 @@ class Simulation {
   void send_read(Event event);
   void collect(std::size_t actor);
   static void note_effect(const Recorder& trail, const protocol::Request& request,
-                          const protocol::Reply& reply);
+                          const protocol::Reply& reply, bool there);
   protocol::Reply apply(const protocol::Request& request, bool there);
   void arrive(Event event);
   [[nodiscard]] std::optional<Fault> listing_fault();
@@ -121,7 +121,10 @@ class Simulation {
   void end_life(Actor& actor);
   /// As the recorder knows it.
   [[nodiscard]] Client client(std::size_t actor) const;
+  /// Of what clients do and are told: only those of the first store's log, and mirrors.
   [[nodiscard]] const Recorder* recorder(bool there) const { return there ? nullptr : options_.recorder; }
+  /// Of requests, and what they do in a store.
+  [[nodiscard]] const Recorder* wire_recorder(bool there) const;
 
   // Mirror and promotion. --------------------------------------------------------------------------
   void prepare_mirror();

@@ -80,7 +80,12 @@ class Trace {
   }
 }
 
-const checkpoint = c => record({ anchor: int(c.anchor), history: history(c.history), mirror: rv.mkSet([]) });
+const mirrorState = s => record({ begins: int(s.begins), beginsOffset: int(s.beginsOffset), keeps: bool(s.keeps),
+                                  copied: int(s.copied) });
+const checkpoint = c => record({ anchor: int(c.anchor), history: history(c.history),
+                                 mirror: rv.mkSet(c.mirror.map(mirrorState)) });
+// One that is garbled is none.
+const checkpoints = c => rv.mkSet(typeof c === 'string' ? [] : [checkpoint(c)]);
 
 function sends(e, trace) {
   const by = int(e.by);
@@ -113,9 +118,7 @@ const events = {
   'object lands': (e, t) => event('ObjectLands', { id: t.id(e.id) }),
   'checkpoint lands': e => event('CheckpointLands', { checkpoint: checkpoint(e.checkpoint) }),
   'deletion lands': e => event('DeletionLands', { seq: int(e.seq) }),
-  // One that is garbled is none.
-  'checkpoint becomes': e => event('CheckpointBecomes', {
-    checkpoint: rv.mkSet(typeof e.checkpoint === 'string' ? [] : [checkpoint(e.checkpoint)]) }),
+  'checkpoint becomes': e => event('CheckpointBecomes', { checkpoint: checkpoints(e.checkpoint) }),
   loses: e => event('Loses', { seq: int(e.seq) }),
   opens: e => event('Opens', { by: int(e.by), purpose: rv.mkVariant(e.purpose, unit) }),
   owns: (e, t) => event('Owns', { by: int(e.by), seal: t.id(e.seal), next: int(e.next), offset: int(e.offset),
@@ -130,11 +133,63 @@ const events = {
   delivers: (e, t) => event('Delivers', { by: int(e.by), id: t.id(e.id), from: int(e.from) }),
 };
 
+// ---- Lines about mirrors ---------------------------------------------------------------------------------------
+
+const ofMirror = (label, fields) => rv.mkVariant('OfMirror', fields ? event(label, fields) : rv.mkVariant(label, unit));
+const readsThere = e => event('Asks', { by: int(e.by), task: str('reading there'), what: str(e.what) });
+const isSweepsListing = e => e.for === 'sweep' && e.what === 'list';
+
+/// In the store that is mirrored to.
+const eventsThere = {
+  sends: (e, t) => {
+    const by = int(e.by);
+    if (e.for === 'look') return ofMirror('LooksAtCopy', { by, seq: int(e.seq) });
+    if (isSweepsListing(e)) return ofMirror('ListsCopies', { by });
+    switch (e.what) {
+      case 'put object':
+        return ofMirror(e.for === 'put' ? 'PutsCopy' : 'PutsOther', { by, object: t.object(e.object) });
+      case 'put checkpoint': return ofMirror('PutsMirrorCheckpoint', { by, checkpoint: checkpoint(e.checkpoint) });
+      case 'remove': return ofMirror('RemovesCopies', { by, seqs: rv.mkSet(e.seqs.map(int)) });
+      default: return sends(e, t) && readsThere(e);
+    }
+  },
+  serves: e => isSweepsListing(e) ? ofMirror('ListsCopies', { by: int(e.by) }) : readsThere(e),
+  hears: (e, t) => {
+    const by = int(e.by);
+    if (e.for === 'put') return ofMirror('HearsOfCopy', { by, seq: int(e.seq), says: str(e.says) });
+    if (e.for === 'checkpoint') return ofMirror('HearsOfMirrorCheckpoint', { by, says: str(e.says) });
+    if (e.for !== 'look') return readsThere(e);
+    return ofMirror('FindsCopy', { by, seq: int(e.seq), found: e.found === undefined ? int(-1) : t.id(e.found) });
+  },
+  'object lands': (e, t) => ofMirror('CopyLands', { id: t.id(e.id) }),
+  'checkpoint lands': e => ofMirror('MirrorCheckpointLands', { checkpoint: checkpoint(e.checkpoint) }),
+  'deletion lands': e => ofMirror('CopyIsRemoved', { seq: int(e.seq) }),
+  'checkpoint becomes': e => ofMirror('MirrorCheckpointBecomes', { checkpoint: checkpoints(e.checkpoint) }),
+};
+
+function mirror(e, trace) {
+  const at = { seq: int(e.seq), epoch: int(e.epoch), offset: int(e.offset), link: trace.id(e.link),
+               owned: bool(e.owned) };
+  return record({
+    ended: bool(false), next: record(at), copies: rv.mkMap([]),
+    history: history(e.history.filter(([seal]) => seal <= e.epoch)),
+    state: mirrorState({ ...e.mirror, copied: e.offset }), anchor: int(e.anchor),
+    said: int(e.said ? e.anchor : -1), lowest: int(e.anchor < 0 ? 0 : e.lowest), barrier: bool(false),
+  });
+}
+
+Object.assign(events, {
+  'copies from': (e, t) => ofMirror('CopiesFrom', { by: int(e.by), start: mirror(e, t) }),
+  takes: (e, t) => ofMirror('Takes', { by: int(e.by), id: t.id(e.id) }),
+  'copies no more': e => ofMirror('CopiesNoMore', { by: int(e.by) }),
+  'is promoted': () => ofMirror('IsPromoted'),
+});
+
 // ---- Traces ----------------------------------------------------------------------------------------------------
 
 /// That of the object that made the log.
 function windowOf(lines) {
-  const made = lines.find(e => e.event === 'object lands');
+  const made = lines.find(e => e.event === 'object lands' && !e.there);
   return lines.find(e => e.event === 'sends' && e.object !== undefined && (!made || e.object.id === made.id))
     ?.object.window ?? 1;
 }
@@ -150,7 +205,7 @@ function judge(lines) {
     const refused = why => ({ why, at: i + 1, event: JSON.stringify(line) });
     let next;
     try {
-      next = events[line.event]?.(line, trace);
+      next = (line.there ? eventsThere : events)[line.event]?.(line, trace);
       if (next === undefined || trace.wrong !== undefined) return refused(trace.wrong ?? 'no such event');
       state = spec.accept(state, next);
     } catch (error) {
@@ -173,4 +228,8 @@ function read(file) {
   return runs;
 }
 
-module.exports = { events, judge, read };
+/// The names of all events that there are.
+const kinds = [...Object.keys(events), ...Object.keys(eventsThere).map(name => `${name} there`)];
+const kindOf = line => line.there ? `${line.event} there` : line.event;
+
+module.exports = { kindOf, kinds, judge, read };

@@ -4,7 +4,7 @@ const { fork, spawnSync } = require('child_process');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const { events, judge, read } = require('./accept.cjs');
+const { judge, kindOf, kinds: allKinds, read } = require('./accept.cjs');
 
 const root = path.join(__dirname, '../..');
 const plan = JSON.parse(fs.readFileSync(path.join(root, 'docs/spec/traces.json'), 'utf8'));
@@ -39,7 +39,7 @@ function acceptRuns({ first, count }) {
   record(first, count, undefined, run => {
     const refusal = judge(run.lines);
     if (refusal) refused.push(`seed ${run.seed}, event ${refusal.at}: ${refusal.why}: ${refusal.event}`);
-    for (const line of run.lines) kinds.add(line.event);
+    for (const line of run.lines) kinds.add(kindOf(line));
     lines += run.lines.length;
     ++runs;
   });
@@ -147,7 +147,7 @@ async function main(words) {
     total.refused += result.refused.length;
   });
   // A hook that nobody calls any more would be no event, and nothing to refuse.
-  const absent = total.runs >= plan.seeds.count ? Object.keys(events).filter(kind => !kinds.has(kind)) : [];
+  const absent = total.runs >= plan.seeds.count ? allKinds.filter(kind => !kinds.has(kind)) : [];
   for (const kind of absent) console.log(`MISS  no run has the event '${kind}'`);
   console.log(`${total.runs} runs, ${total.lines} events, ${total.refused} refused; ${total.missed + absent.length} ` +
               `rows missed; ${total.seconds.toFixed(0)} s`);
