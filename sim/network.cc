@@ -151,6 +151,10 @@ const Recorder* Simulation::wire_recorder(bool there) const {
 void Simulation::note_effect(const Recorder& trail, const Request& request, const Reply& reply, bool there) {
   if (request.kind == Kind::put_object && !reply.error) trail.object_lands(request.body, there);
   if (request.kind == Kind::put_checkpoint) trail.checkpoint_lands(request.body, there);
+  if (there || reply.error) return;
+  if (request.kind == Kind::put_claim) trail.claim_lands(request.writer);
+  if (request.kind == Kind::revoke_claim) trail.revocation_lands(request.writer);
+  if (request.kind == Kind::remove_claim) trail.claim_goes(request.writer);
 }
 
 void Simulation::arrive(Event event) {
@@ -168,7 +172,8 @@ void Simulation::arrive(Event event) {
     event.moments_left = *fault == Fault::split_list ? 1 : random_.between(1, 4);
     event.moments.push_back(names_from(event));
   }
-  if (const Recorder* trail = wire_recorder(event.call.there); trail && event.life == actors_[event.actor].life)
+  if (const Recorder* trail = wire_recorder(event.call.there);
+      trail && event.life == actors_[event.actor].life)
     trail->serves(client(event.actor), event.call, event.kind == Event::Kind::list_rest);
   if (!event.reply.bytes.empty()) {
     const bool cut = faults_.strikes(Fault::short_read, random_);
@@ -204,7 +209,8 @@ std::set<Seq> Simulation::names_from(const Event& event) const {
 void Simulation::list_rest(Event event) {
   event.moments.push_back(names_from(event));
   --event.moments_left;
-  if (const Recorder* trail = wire_recorder(event.call.there); trail && event.life == actors_[event.actor].life)
+  if (const Recorder* trail = wire_recorder(event.call.there);
+      trail && event.life == actors_[event.actor].life)
     trail->serves(client(event.actor), event.call, event.moments_left > 0);
   if (event.moments_left == 0) {
     list_together(event);

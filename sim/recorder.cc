@@ -112,15 +112,36 @@ std::string_view name_of(Kind kind) {
     case Kind::put_promotion:
     case Kind::list_promotions:
       return "promotion";
+    case Kind::put_claim:
+      return "put claim";
+    case Kind::get_revoked:
+      return "get revoked";
+    case Kind::get_claim:
+      return "get claim";
+    case Kind::list_claims:
+      return "list claims";
+    case Kind::revoke_claim:
+      return "revoke claim";
+    case Kind::remove_claim:
+      return "remove claim";
   }
   return "unknown";
+}
+
+// One that is named; a listing of claims names none.
+std::string claim_text(const Request& request) {
+  const bool named = request.kind == Kind::put_claim || request.kind == Kind::get_revoked ||
+                     request.kind == Kind::get_claim || request.kind == Kind::revoke_claim ||
+                     request.kind == Kind::remove_claim;
+  return named ? fmt::format(R"(,"claim":"{}")", to_hex(request.writer)) : "";
 }
 
 std::string_view where(bool there) { return there ? R"(,"there":true)" : ""; }
 
 std::string call_text(const Call& call) {
-  return fmt::format(R"("for":"{}","what":"{}","seq":{}{})", name_of(call.purpose),
-                     name_of(call.request.kind), call.request.seq, where(call.there));
+  return fmt::format(R"("for":"{}","what":"{}","seq":{}{}{})", name_of(call.purpose),
+                     name_of(call.request.kind), call.request.seq, claim_text(call.request),
+                     where(call.there));
 }
 
 std::string_view answer_of(const Reply& reply, bool damaged) {
@@ -181,6 +202,18 @@ void Recorder::deletion_lands(Seq seq, bool there) const {
 void Recorder::checkpoint_becomes(const std::optional<std::vector<std::byte>>& checkpoint, bool there) const {
   line_(fmt::format(R"({{"event":"checkpoint becomes","checkpoint":{}{}}})",
                     checkpoint ? checkpoint_text(*checkpoint) : R"("none")", where(there)));
+}
+
+void Recorder::claim_lands(const format::Id& claim) const {
+  line_(fmt::format(R"({{"event":"claim lands","claim":"{}"}})", to_hex(claim)));
+}
+
+void Recorder::revocation_lands(const format::Id& claim) const {
+  line_(fmt::format(R"({{"event":"revocation lands","claim":"{}"}})", to_hex(claim)));
+}
+
+void Recorder::claim_goes(const format::Id& claim) const {
+  line_(fmt::format(R"({{"event":"claim goes","claim":"{}"}})", to_hex(claim)));
 }
 
 void Recorder::loses(Seq seq) const { line_(fmt::format(R"({{"event":"loses","seq":{}}})", seq)); }

@@ -41,6 +41,9 @@ class Recorder {
   void object_lands(const std::vector<std::byte>& object, bool there) const;
   void checkpoint_lands(const std::vector<std::byte>& checkpoint, bool there) const;
   void deletion_lands(Seq seq, bool there) const;
+  void claim_lands(const format::Id& claim) const;
+  void revocation_lands(const format::Id& claim) const;
+  void claim_goes(const format::Id& claim) const;
   /// A fault: the checkpoint is gone, garbled, or an older one again.
   void checkpoint_becomes(const std::optional<std::vector<std::byte>>& checkpoint, bool there) const;
   /// A fault: an object is gone though nobody deleted it.

@@ -94,6 +94,8 @@ function sends(e, trace) {
     case 'put checkpoint': return event('PutsCheckpoint', { by, checkpoint: checkpoint(e.checkpoint) });
     case 'remove': return event('Removes', { by, seqs: rv.mkSet(e.seqs.map(int)) });
     case 'get checkpoint': case 'list': case 'get header': case 'get object': case 'promotion':
+    case 'put claim': case 'get revoked': case 'get claim': case 'list claims': case 'revoke claim':
+    case 'remove claim':
       return event('Asks', { by, task: str(e.for), what: str(e.what) });
     default: return undefined;
   }
@@ -112,13 +114,16 @@ const events = {
   sends,
   sees,
   serves: e => event('Serves', { by: int(e.by), task: str(e.for), what: str(e.what), seq: int(e.seq),
-                                 more: bool(e.more) }),
+                                 more: bool(e.more), claim: str(e.claim ?? '') }),
   hears: (e, t) => event('Hears', { by: int(e.by), task: str(e.for), what: str(e.what), seq: int(e.seq),
                                     says: str(e.says), found: e.found === undefined ? int(-1) : t.id(e.found) }),
   'object lands': (e, t) => event('ObjectLands', { id: t.id(e.id) }),
   'checkpoint lands': e => event('CheckpointLands', { checkpoint: checkpoint(e.checkpoint) }),
   'deletion lands': e => event('DeletionLands', { seq: int(e.seq) }),
   'checkpoint becomes': e => event('CheckpointBecomes', { checkpoint: checkpoints(e.checkpoint) }),
+  'claim lands': e => event('ClaimLands', { claim: str(e.claim) }),
+  'revocation lands': e => event('RevocationLands', { claim: str(e.claim) }),
+  'claim goes': e => event('ClaimGoes', { claim: str(e.claim) }),
   loses: e => event('Loses', { seq: int(e.seq) }),
   opens: e => event('Opens', { by: int(e.by), purpose: rv.mkVariant(e.purpose, unit) }),
   owns: (e, t) => event('Owns', { by: int(e.by), seal: t.id(e.seal), next: int(e.next), offset: int(e.offset),
