@@ -140,10 +140,12 @@ struct FaultyStore::SplitListing {
   NamesAtAMoment now = {};  ///< as far as it has been looked at
 };
 
-void FaultyStore::look(const std::shared_ptr<Store>& below, const std::shared_ptr<Held>& held,
+// An answer of the store below must not be what keeps that alive: it would end in a thread of its own. While
+// it answers, it is there.
+void FaultyStore::look(Store& below, const std::shared_ptr<Held>& held,
                        const std::shared_ptr<SplitListing>& listing, const std::string& after) {
   constexpr std::uint32_t page_max = 1000;
-  below->list(listing->prefix, after, page_max, [below, held, listing](const Result<Listing>& page) {
+  below.list(listing->prefix, after, page_max, [&below, held, listing](const Result<Listing>& page) {
     if (!page) return listing->answer(page.error());
     for (const ListedObject& object : page->objects) listing->now.emplace(object.key, object.bytes);
     if (page->truncated && !page->objects.empty())
@@ -152,7 +154,7 @@ void FaultyStore::look(const std::shared_ptr<Store>& below, const std::shared_pt
     if (listing->moments.size() >= listing->rule.moments) {
       return listing->answer(split_listing(listing->moments, listing->rule.order, listing->limit));
     }
-    held->add([below, held, listing] { look(below, held, listing, listing->after); });
+    held->add([&below, held, listing] { look(below, held, listing, listing->after); });
   });
 }
 
@@ -161,7 +163,7 @@ void FaultyStore::list(std::string prefix, std::string after, std::uint32_t limi
   if (rule && rule->fault == Fault::split_listing) {
     const auto listing = std::make_shared<SplitListing>(SplitListing{
         std::move(prefix), std::move(after), limit, *rule, calls_.add<Listing>(std::move(done))});
-    return look(below_, held_, listing, listing->after);
+    return look(*below_, held_, listing, listing->after);
   }
   intercept<Listing>(rule, std::move(done),
                      [this, prefix, after = std::move(after), limit](Done<Listing> answer) {

@@ -87,7 +87,7 @@ class FaultyStore final : public ForwardingStore {
 
   [[nodiscard]] std::optional<FaultRule> fault_for(RequestKind kind, const std::string& key);
   /// Looks at what there is, page by page from `after` on; then holds the listing or answers it.
-  static void look(const std::shared_ptr<Store>& below, const std::shared_ptr<Held>& held,
+  static void look(Store& below, const std::shared_ptr<Held>& held,
                    const std::shared_ptr<SplitListing>& listing, const std::string& after);
 
   /// Does `send` (which hands the request to the store below) as the rules will have it.

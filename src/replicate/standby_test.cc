@@ -465,7 +465,9 @@ TEST(StandbyStore, CatchesUpBeforeTheLogIsTakenOver) {
   befall(*pair.there, RequestKind::put_if_absent, Fault::hold_request, 3);
   WriterOptions options = pair.options();
   options.open_timeout_ms = 30;
-  EXPECT_EQ(Writer::open(pair.first, options).error().code(), Code::timed_out);
+  // How far it came by then: to where it waits for the standby, or not even there.
+  const Code ended = Writer::open(pair.first, options).error().code();
+  EXPECT_TRUE(ended == Code::timed_out || ended == Code::unavailable);
   append_objects(*before, told, 1);
   pair.there->heal();
   pair.there->release();
