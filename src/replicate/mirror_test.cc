@@ -87,7 +87,7 @@ TEST(Mirror, IsReadableBeforeTheTrimItBeganWithIsCopied) {
               .fault = Fault::fail,
               .skip = 2,
               .times = object_store::for_good});
-  auto mirror = Mirror::open(source.address(), destination.address, {.give_up_ms = 20});
+  auto mirror = Mirror::open(source.address(), destination.address, {.give_up_ms = 1000});
   ASSERT_TRUE(mirror) << mirror.error().message();
   EXPECT_EQ((*mirror)->catch_up().error().code(), Code::unavailable);
   below->heal();
