@@ -49,11 +49,20 @@ std::string promotion_key(std::string_view log_path, const Id& id) {
   return fmt::format("{}/promotions/{}", log_path, to_hex(id));
 }
 
+namespace {
+
+/// Whether `text` is what `to_hex` makes of an id.
+bool is_id_text(std::string_view text) {
+  return text.size() == 2 * Id().bytes.size() &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
+
 bool is_promotion_key(std::string_view log_path, std::string_view key) {
   const std::string any = promotion_key(log_path, {});
   const std::size_t digits = any.size() - 2 * Id().bytes.size();
-  return key.size() == any.size() && key.starts_with(any.substr(0, digits)) &&
-         key.find_first_not_of("0123456789abcdef", digits) == std::string_view::npos;
+  return key.starts_with(std::string_view(any).substr(0, digits)) && is_id_text(key.substr(digits));
 }
 
 std::string claims_prefix(std::string_view log_path) { return fmt::format("{}/claims/", log_path); }
@@ -73,8 +82,7 @@ std::optional<ClaimKey> parse_claim_key(std::string_view log_path, std::string_v
   ClaimKey claim;
   claim.revoked = key.ends_with(revoked_suffix);
   if (claim.revoked) key.remove_suffix(revoked_suffix.size());
-  if (key.size() != 2 * claim.id.bytes.size()) return std::nullopt;
-  if (key.find_first_not_of("0123456789abcdef") != std::string_view::npos) return std::nullopt;
+  if (!is_id_text(key)) return std::nullopt;
   for (std::size_t i = 0; i < claim.id.bytes.size(); ++i) {
     std::from_chars(key.data() + 2 * i, key.data() + 2 * i + 2, claim.id.bytes[i], 16);
   }
